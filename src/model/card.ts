@@ -1,0 +1,28 @@
+/** The card that travels with a set of weights: what it is, what it must be fed, what its outputs mean. */
+
+import type { Architecture } from './architecture.js';
+import type { Preset } from './preset.js';
+import type { Weights } from './tensors.js';
+
+export interface ModelCard {
+  /** Short name: `mini`, `imagenet`, or the file's name without its extension. */
+  readonly name: string;
+  readonly architecture: Architecture;
+  readonly preset: Preset;
+  /** One label a class, in class order; `null` when nobody has said. */
+  readonly labels: readonly string[] | null;
+  /** SPDX identifier or a sentence; `null` when unknown. */
+  readonly license: string | null;
+  /** Where the weights come from, in a sentence or an address. */
+  readonly source: string | null;
+  /** Published or measured top-1 accuracy in percent, with the data it was measured on. */
+  readonly accuracy: { readonly top1: number; readonly top5?: number; readonly on: string } | null;
+}
+
+/** A card and where its weights lie: all that the engine needs, as plain data. */
+export interface Model {
+  readonly card: ModelCard;
+  readonly weights: Weights;
+  /** The file, or `null` for generated weights. */
+  readonly file: { readonly path: string; readonly bytes: number } | null;
+}
