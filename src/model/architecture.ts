@@ -107,7 +107,9 @@ export function layersOf(architecture: Architecture): readonly Layer[] {
 }
 
 /** The layers that carry weights, in order: 13 convolutions and, with a classifier, three dense layers. */
-export function weightLayersOf(architecture: Architecture): readonly (Layer & { readonly kernelShape: readonly number[] })[] {
+export function weightLayersOf(
+  architecture: Architecture,
+): readonly (Layer & { readonly kernelShape: readonly number[] })[] {
   return layersOf(architecture).filter(
     (layer): layer is Layer & { readonly kernelShape: readonly number[] } => layer.kernelShape !== undefined,
   );

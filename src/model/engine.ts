@@ -1,0 +1,144 @@
+/**
+ * Runs a model in a thread of its own. TensorFlow blocks the thread that calls it, so it gets one, and the main thread
+ * goes on decoding, writing and answering Ctrl-C. Batches travel as transferred buffers, without a copy.
+ */
+
+import { Worker } from 'node:worker_threads';
+import { ExitCode, RunError } from '../errors.js';
+import type { Outputs, SessionOptions } from './session.js';
+import { configureTensorFlow } from './tensorflow.js';
+
+export type { OutputRequest, Precision } from './graph/vgg.js';
+export type { OutputArray, Outputs } from './session.js';
+
+export interface EngineOptions extends SessionOptions {
+  /** Threads of TensorFlow's kernels. TensorFlow reads it once a process: the first engine decides. */
+  readonly threads: number;
+}
+
+/** To the worker; `pixels` is transferred. */
+export interface BatchRequest {
+  readonly id: number;
+  readonly pixels: ArrayBuffer;
+  readonly count: number;
+}
+
+/** From the worker: once without an id when the model is ready (or cannot be), then one for each request. */
+export type WorkerReply =
+  | { readonly type: 'ready' }
+  | { readonly type: 'batch'; readonly id: number; readonly outputs: Outputs | null; readonly pixels: ArrayBuffer }
+  | { readonly type: 'failed'; readonly id: number | null; readonly error: PlainError };
+
+/** An error as plain data, with the stack of the thread that threw it. */
+export interface PlainError {
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly run: Pick<RunError, 'code' | 'exitCode' | 'hint'> | undefined;
+}
+
+export interface WorkerData extends SessionOptions {
+  /** One int32: not 0 when batches that have not begun shall be skipped. */
+  readonly cancelled: SharedArrayBuffer;
+}
+
+/** A finished batch. */
+export interface BatchResult {
+  /** `null` when the batch was cancelled before it began. */
+  readonly outputs: Outputs | null;
+  /** The buffer of the request, given back to be filled again. */
+  readonly pixels: ArrayBuffer;
+}
+
+interface Pending {
+  readonly resolve: (result: BatchResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Engine {
+  readonly #worker: Worker;
+  readonly #cancelled: Int32Array;
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+  #failure: Error | undefined;
+
+  private constructor(worker: Worker, cancelled: Int32Array) {
+    this.#worker = worker;
+    this.#cancelled = cancelled;
+  }
+
+  /** Starts the thread and loads the weights. Rejects with a RunError when the model or TensorFlow cannot be used. */
+  static async open({ threads, model, precision, outputs }: EngineOptions): Promise<Engine> {
+    configureTensorFlow({ threads });
+    const cancelled = new SharedArrayBuffer(4);
+    const workerData: WorkerData = { model, precision, outputs, cancelled };
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
+    const engine = new Engine(worker, new Int32Array(cancelled));
+    await new Promise<void>((resolve, reject) => {
+      const fail = (error: Error) => {
+        engine.#fail(error);
+        reject(error);
+      };
+      worker.on('message', (reply: WorkerReply) => {
+        if (reply.type === 'ready') resolve();
+        else if (reply.type === 'failed' && reply.id === null) fail(fromPlain(reply.error));
+        else engine.#settle(reply);
+      });
+      worker.on('error', fail);
+      worker.on('exit', (code) => fail(new Error(`The engine's thread ended with code ${code}.`)));
+    });
+    return engine;
+  }
+
+  /**
+   * Runs `count` images; `pixels` holds count x size x size x 3 bytes (RGB) and may be longer. The buffer is transferred
+   * and comes back with the result. Requests are served in order.
+   */
+  run(pixels: ArrayBuffer, count: number): Promise<BatchResult> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      const request: BatchRequest = { id, pixels, count };
+      this.#worker.postMessage(request, [pixels]);
+    });
+  }
+
+  /** Lets the batch in progress finish and skips those behind it. */
+  cancel(): void {
+    Atomics.store(this.#cancelled, 0, 1);
+  }
+
+  /** Ends the thread and gives its memory back. */
+  async close(): Promise<void> {
+    this.#failure ??= new Error('The engine is closed.');
+    await this.#worker.terminate();
+  }
+
+  #settle(reply: Exclude<WorkerReply, { type: 'ready' }>): void {
+    if (reply.id === null) return;
+    const pending = this.#pending.get(reply.id);
+    this.#pending.delete(reply.id);
+    if (reply.type === 'batch') pending?.resolve({ outputs: reply.outputs, pixels: reply.pixels });
+    else pending?.reject(fromPlain(reply.error));
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    this.#pending.clear();
+  }
+}
+
+/** For the worker: an error as data that can be posted. */
+export function toPlain(error: unknown): PlainError {
+  if (!(error instanceof Error)) return { message: String(error), stack: undefined, run: undefined };
+  const run = error instanceof RunError ? { code: error.code, exitCode: error.exitCode, hint: error.hint } : undefined;
+  return { message: error.message, stack: error.stack, run };
+}
+
+function fromPlain({ message, stack, run }: PlainError): RunError {
+  const { code = 'INTERNAL', exitCode = ExitCode.Unexpected, hint } = run ?? {};
+  const error = new RunError(code, message, { exitCode, ...(hint === undefined ? {} : { hint }) });
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

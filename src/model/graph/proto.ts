@@ -1,0 +1,102 @@
+/** The protobuf classes of TensorFlow's graph messages, as tfjs-node ships them (generated JavaScript without types). */
+
+import { createRequire } from 'node:module';
+
+/** What jspb's generated classes share, as far as the graph builder needs it. */
+interface Message {
+  serializeBinary(): Uint8Array;
+}
+
+interface MessageMap<T> {
+  set(key: string, value: T): void;
+}
+
+export interface TensorShape extends Message {
+  addDim(dim: Dim): void;
+  setUnknownRank(unknown: boolean): void;
+}
+
+interface Dim extends Message {
+  setSize(size: number): void;
+}
+
+interface Tensor extends Message {
+  setDtype(dtype: number): void;
+  setTensorShape(shape: TensorShape): void;
+  setFloatValList(values: number[]): void;
+  setIntValList(values: number[]): void;
+}
+
+interface ListValue extends Message {
+  setIList(values: number[]): void;
+}
+
+export interface AttrValue extends Message {
+  setType(type: number): void;
+  setShape(shape: TensorShape): void;
+  /** Bytes, as base64. */
+  setS(text: string): void;
+  setB(flag: boolean): void;
+  setList(list: ListValue): void;
+  setTensor(tensor: Tensor): void;
+}
+
+export interface NodeDef extends Message {
+  setName(name: string): void;
+  setOp(op: string): void;
+  setInputList(inputs: string[]): void;
+  getAttrMap(): MessageMap<AttrValue>;
+}
+
+interface VersionDef extends Message {
+  setProducer(version: number): void;
+}
+
+interface GraphDef extends Message {
+  addNode(node: NodeDef): void;
+  setVersions(version: VersionDef): void;
+}
+
+export interface TensorInfo extends Message {
+  setName(name: string): void;
+  setDtype(dtype: number): void;
+  setTensorShape(shape: TensorShape): void;
+}
+
+export interface SignatureDef extends Message {
+  setMethodName(name: string): void;
+  getInputsMap(): MessageMap<TensorInfo>;
+  getOutputsMap(): MessageMap<TensorInfo>;
+}
+
+interface MetaInfoDef extends Message {
+  setTagsList(tags: string[]): void;
+}
+
+interface MetaGraphDef extends Message {
+  setMetaInfoDef(info: MetaInfoDef): void;
+  setGraphDef(graph: GraphDef): void;
+  getSignatureDefMap(): MessageMap<SignatureDef>;
+}
+
+interface SavedModel extends Message {
+  setSavedModelSchemaVersion(version: number): void;
+  addMetaGraphs(graph: MetaGraphDef): void;
+}
+
+interface Proto {
+  readonly AttrValue: (new () => AttrValue) & { readonly ListValue: new () => ListValue };
+  readonly GraphDef: new () => GraphDef;
+  readonly MetaGraphDef: (new () => MetaGraphDef) & { readonly MetaInfoDef: new () => MetaInfoDef };
+  readonly NodeDef: new () => NodeDef;
+  readonly SavedModel: new () => SavedModel;
+  readonly SignatureDef: new () => SignatureDef;
+  readonly Tensor: new () => Tensor;
+  readonly TensorInfo: new () => TensorInfo;
+  readonly TensorShape: (new () => TensorShape) & { readonly Dim: new () => Dim };
+  readonly VersionDef: new () => VersionDef;
+}
+
+const require = createRequire(import.meta.url);
+
+export const proto: Proto = require('@tensorflow/tfjs-node/dist/proto/api_pb.js');

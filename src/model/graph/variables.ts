@@ -1,0 +1,153 @@
+/**
+ * The weights of one layer as TensorFlow variables, and the signatures that fill them. A kernel is fed in the axis order
+ * of its file; the graph transposes it, so no loop in JavaScript touches a weight.
+ */
+
+import { type Architecture, layersOf, weightLayersOf } from '../architecture.js';
+import type { Preset } from '../preset.js';
+import type { WeightLayout } from '../tensors.js';
+import { cast, DType, type GraphBuilder, type Node, reshape, type Signature } from './builder.js';
+
+/** How one layer's weights are fed. */
+export interface WeightPlan {
+  readonly layer: string;
+  /** Names of the signatures that assign the kernel and the bias; each takes `value` float32 and returns `finite`. */
+  readonly kernel: string;
+  readonly bias: string;
+  /** Shape to feed the kernel in, in the source's axis order. */
+  readonly kernelShape: readonly number[];
+  readonly biasShape: readonly number[];
+}
+
+export interface LayerSpec {
+  /** A layer with weights, by the paper's name. */
+  readonly layer: string;
+  /** Type that the variables are kept in. */
+  readonly dtype: DType;
+  readonly architecture: Architecture;
+  readonly preset: Preset;
+  readonly layouts: Readonly<Record<string, WeightLayout>>;
+}
+
+export interface LayerVariables {
+  readonly plan: WeightPlan;
+  /** Nodes that read the variables: kernel [h, w, in, out] or [in, out], bias [out]. */
+  readonly kernel: Node;
+  readonly bias: Node;
+  readonly signatures: Readonly<Record<string, Signature>>;
+}
+
+/** Adds a layer's kernel and bias to the graph. */
+export function layerVariables(g: GraphBuilder, spec: LayerSpec): LayerVariables {
+  const { layer, dtype } = spec;
+  const shape = weightLayersOf(spec.architecture).find(({ name }) => name === layer)?.kernelShape;
+  if (shape === undefined) throw new Error(`Expected a layer with weights but received ${layer}.`);
+  const units = shape.at(-1) ?? 0;
+  const source = kernelSource(spec, shape);
+  const plan: WeightPlan = {
+    layer,
+    kernel: `${layer}/kernel`,
+    bias: `${layer}/bias`,
+    kernelShape: source.shape,
+    biasShape: [units],
+  };
+  const kernel = variable(g, plan.kernel, dtype, shape, source);
+  const bias = variable(g, plan.bias, dtype, [units], { shape: [units], order: (_, value) => value });
+  return {
+    plan,
+    kernel: kernel.read,
+    bias: bias.read,
+    signatures: { [plan.kernel]: kernel.signature, [plan.bias]: bias.signature },
+  };
+}
+
+/** The shape of a tensor in its file, and the nodes that bring it into TensorFlow's order. */
+interface Source {
+  readonly shape: readonly number[];
+  readonly order: (g: GraphBuilder, value: Node) => Node;
+}
+
+function kernelSource({ layer, architecture, preset, layouts }: LayerSpec, shape: readonly number[]): Source {
+  const layout = layouts[layer];
+  if (layout === undefined) throw new Error(`Expected a weight layout for ${layer} but received none.`);
+  const name = `${layer}/kernel`;
+  const inOrder: Source =
+    layout === 'torch' ? torchSource(name, layer, architecture, shape) : { shape, order: (_, value) => value };
+  if (preset.channels === 'RGB' || layer !== layersOf(architecture)[0]?.name) return inOrder;
+  // Pixels come in as RGB: turning the first kernel round once is cheaper than turning every image.
+  return { shape: inOrder.shape, order: (g, value) => reverse(g, `${name}/rgb`, inOrder.order(g, value), 2) };
+}
+
+function torchSource(name: string, layer: string, architecture: Architecture, shape: readonly number[]): Source {
+  const [h = 0, w = 0, input = 0, output = 0] = shape;
+  if (shape.length === 4) {
+    return { shape: [output, input, h, w], order: (g, value) => transpose(g, `${name}/hwio`, value, [2, 3, 1, 0]) };
+  }
+  const [inputs = 0, units = 0] = shape;
+  if (layer !== 'fc6') {
+    return { shape: [units, inputs], order: (g, value) => transpose(g, `${name}/io`, value, [1, 0]) };
+  }
+  // PyTorch flattens pool5 as (c, h, w), TensorFlow as (h, w, c).
+  const [rows = 0, columns = 0, channels = 0] =
+    layersOf(architecture).findLast(({ kind }) => kind === 'pool')?.outputShape ?? [];
+  return {
+    shape: [units, channels, rows, columns],
+    order: (g, value) =>
+      reshape(g, `${name}/io`, transpose(g, `${name}/hwio`, value, [2, 3, 1, 0]), [inputs, units], DType.float32),
+  };
+}
+
+/** One variable, the node that reads it, and the signature that fills it: `value` float32 in, `finite` int32 out. */
+function variable(
+  g: GraphBuilder,
+  name: string,
+  dtype: DType,
+  shape: readonly number[],
+  source: Source,
+): { read: Node; signature: Signature } {
+  const type = { dtype: { type: dtype } };
+  const handle = g.node('VarHandleOp', name, [], {
+    ...type,
+    shape: { shape },
+    shared_name: { text: name },
+    container: { text: '' },
+  });
+  const value = g.node('Placeholder', `${name}/value`, [], {
+    dtype: { type: DType.float32 },
+    shape: { shape: source.shape },
+  });
+  const ordered = cast(g, `${name}/cast`, source.order(g, value), DType.float32, dtype);
+  const assign = g.node('AssignVariableOp', `${name}/assign`, [handle, ordered], type);
+
+  const axes = g.constant(
+    `${name}/axes`,
+    DType.int32,
+    source.shape.map((_, axis) => axis),
+  );
+  const eachFinite = g.node('IsFinite', `${name}/eachFinite`, [value], { T: { type: DType.float32 } });
+  const allFinite = g.node('All', `${name}/allFinite`, [eachFinite, axes], {
+    Tidx: { type: DType.int32 },
+    keep_dims: { flag: false },
+  });
+  const finite = g.node('Cast', `${name}/finite`, [allFinite, `^${assign}`], {
+    SrcT: { type: DType.bool },
+    DstT: { type: DType.int32 },
+  });
+  return {
+    read: g.node('ReadVariableOp', `${name}/read`, [handle], type),
+    signature: {
+      inputs: { value: { node: value, dtype: DType.float32 } },
+      outputs: { finite: { node: finite, dtype: DType.int32 } },
+    },
+  };
+}
+
+function transpose(g: GraphBuilder, name: string, x: Node, permutation: readonly number[]): Node {
+  const axes = g.constant(`${name}/perm`, DType.int32, permutation);
+  return g.node('Transpose', name, [x, axes], { T: { type: DType.float32 }, Tperm: { type: DType.int32 } });
+}
+
+function reverse(g: GraphBuilder, name: string, x: Node, axis: number): Node {
+  const axes = g.constant(`${name}/axis`, DType.int32, [axis]);
+  return g.node('ReverseV2', name, [x, axes], { T: { type: DType.float32 }, Tidx: { type: DType.int32 } });
+}
