@@ -1,0 +1,125 @@
+import { availableParallelism } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { availableThreads, cgroupThreads, cpuFeatures, parseCpuFeatures, slurmThreads } from '../../src/model/cpu.js';
+
+/** Lines of /proc/cpuinfo as kernels print them, shortened to the features in question. */
+const SAPPHIRE_RAPIDS = `processor	: 0
+vendor_id	: GenuineIntel
+model		: 143
+model name	: Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz
+flags		: fpu sse4_2 avx f16c avx2 avx512f avx512_bf16 avx512_vnni amx_bf16 avx512_fp16 amx_tile amx_int8
+
+processor	: 1
+model name	: another
+flags		: fpu
+`;
+const ZEN_4 = 'model name	: AMD EPYC\nflags		: avx avx2 avx512f avx512_bf16 avx512vbmi avx512_vnni\n';
+const SKYLAKE_X = 'model name	: Intel(R) Xeon(R) Gold 6148\nflags		: avx avx2 avx512f avx512dq\n';
+const HASWELL_MAC = `machdep.cpu.brand_string: Intel(R) Core(TM) i5-4308U CPU @ 2.80GHz
+machdep.cpu.features: FPU SSE4.2 AVX1.0 F16C
+machdep.cpu.leaf7_features: BMI1 AVX2 ERMS
+`;
+const APPLE_M1 = 'machdep.cpu.cores_per_package: 8\nmachdep.cpu.brand_string: Apple M1\n';
+const GRAVITON = 'processor	: 0\nBogoMIPS	: 243.75\nFeatures	: fp asimd bf16 i8mm\nCPU implementer	: 0x41\n';
+
+describe('parseCpuFeatures', () => {
+  const none = { avx2: false, avx512f: false, avx512Vnni: false, avx512Bf16: false, amxBf16: false, amxInt8: false };
+
+  it.each([
+    [
+      'Sapphire Rapids',
+      SAPPHIRE_RAPIDS,
+      {
+        model: 'Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz',
+        ...{ avx2: true, avx512f: true, avx512Vnni: true, avx512Bf16: true, amxBf16: true, amxInt8: true },
+      },
+    ],
+    [
+      'Zen 4, which has bf16 in AVX-512 but no AMX',
+      ZEN_4,
+      { ...none, model: 'AMD EPYC', avx2: true, avx512f: true, avx512Vnni: true, avx512Bf16: true },
+    ],
+    [
+      'Skylake, whose AVX-512 has no VNNI',
+      SKYLAKE_X,
+      { ...none, model: 'Intel(R) Xeon(R) Gold 6148', avx2: true, avx512f: true },
+    ],
+    ['an Intel Mac by sysctl', HASWELL_MAC, { ...none, model: 'Intel(R) Core(TM) i5-4308U CPU @ 2.80GHz', avx2: true }],
+    ['an Apple Mac by sysctl', APPLE_M1, { ...none, model: 'Apple M1' }],
+    ['ARM Linux, which names no model', GRAVITON, { ...none, model: 'arm64' }],
+    ['no text at all', '', { ...none, model: 'arm64' }],
+  ])('reads %s', (_name, text, expected) => {
+    expect(parseCpuFeatures(text, 'arm64')).toEqual(expected);
+  });
+});
+
+describe('cpuFeatures', () => {
+  it('names the processor of this machine', () => {
+    expect(cpuFeatures().model).not.toBe('');
+  });
+});
+
+describe('cgroupThreads', () => {
+  const threads = (files: Record<string, string>) => cgroupThreads((path) => files[path]);
+
+  it.each([
+    ['a version 2 container', { '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/cpu.max': '200000 100000\n' }, 2],
+    ['a part of a processor is dropped', { '/proc/self/cgroup': '0::/', '/sys/fs/cgroup/cpu.max': '350000 100000' }, 3],
+    ['less than one processor is one', { '/proc/self/cgroup': '0::/', '/sys/fs/cgroup/cpu.max': '20000 100000' }, 1],
+    ['no limit', { '/proc/self/cgroup': '0::/', '/sys/fs/cgroup/cpu.max': 'max 100000' }, undefined],
+    [
+      'a limit on a group above',
+      {
+        '/proc/self/cgroup': '0::/user.slice/job:7.scope',
+        '/sys/fs/cgroup/user.slice/job:7.scope/cpu.max': '800000 100000',
+        '/sys/fs/cgroup/user.slice/cpu.max': '400000 100000',
+      },
+      4,
+    ],
+    [
+      'a version 1 group',
+      {
+        '/proc/self/cgroup': '4:memory:/a\n3:cpu,cpuacct:/docker/b\n2:cpuset:/c\n',
+        '/sys/fs/cgroup/cpu/docker/b/cpu.cfs_quota_us': '600000\n',
+        '/sys/fs/cgroup/cpu/docker/b/cpu.cfs_period_us': '100000\n',
+      },
+      6,
+    ],
+    [
+      "the host's path, which the container does not have",
+      {
+        '/proc/self/cgroup': '1:cpu:/kubepods/pod1\n0::/\n',
+        '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '300000',
+        '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000',
+      },
+      3,
+    ],
+    [
+      'version 1 without a limit',
+      {
+        '/proc/self/cgroup': '1:cpu:/',
+        '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1',
+        '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000',
+      },
+      undefined,
+    ],
+    ['no control groups', {}, undefined],
+  ])('%s', (_name, files, expected) => {
+    expect(threads(files)).toBe(expected);
+  });
+});
+
+describe('availableThreads', () => {
+  it('takes what Slurm gave the task', () => {
+    expect(slurmThreads({ SLURM_CPUS_PER_TASK: '3' })).toBe(3);
+    expect(availableThreads({ SLURM_CPUS_PER_TASK: '1' })).toBe(1);
+  });
+
+  it.each(['', '0', '-2', '2.5', 'many'])('ignores SLURM_CPUS_PER_TASK=%j', (value) => {
+    expect(slurmThreads({ SLURM_CPUS_PER_TASK: value })).toBeUndefined();
+  });
+
+  it('is never more than the processors that this process may run on', () => {
+    expect(availableThreads({ SLURM_CPUS_PER_TASK: '4096' })).toBe(availableParallelism());
+  });
+});
