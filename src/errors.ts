@@ -73,7 +73,10 @@ export function usageError(message: string, hint?: string): RunError {
 }
 
 /** A model that cannot be used: exit 5. */
-export function modelError(message: string, options: { readonly hint?: string; readonly cause?: unknown } = {}): RunError {
+export function modelError(
+  message: string,
+  options: { readonly hint?: string; readonly cause?: unknown } = {},
+): RunError {
   return new RunError('MODEL_INVALID', message, { exitCode: ExitCode.Model, ...options });
 }
 

@@ -1,0 +1,72 @@
+/** Holds the architecture: which folder may import which, and who owns each heavy package. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const SOURCE = join(dirname(fileURLToPath(import.meta.url)), '..', 'src');
+
+/** What each folder may import besides itself; arrows point down only. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  commands: ['cli', 'services', 'stream', 'errors'],
+  cli: ['services', 'image', 'model', 'output', 'stream', 'errors'],
+  services: ['image', 'model', 'output', 'stream', 'errors'],
+  image: ['stream', 'errors'],
+  model: ['stream', 'errors'],
+  output: ['stream', 'errors'],
+  stream: [],
+  errors: [],
+  index: ['services', 'image', 'model', 'output', 'stream', 'errors'],
+};
+
+/** The only folder that may import a heavy package. */
+const OWNER: Readonly<Record<string, string>> = {
+  '@tensorflow/tfjs-node': 'model',
+  sharp: 'image',
+  'fast-glob': 'image',
+  yauzl: 'model',
+  'csv-stringify': 'output',
+  'cli-table3': 'output',
+  'cli-progress': 'cli',
+};
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+}
+
+const imports: Import[] = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .flatMap((file) => {
+    const text = readFileSync(join(SOURCE, file), 'utf8');
+    const found = text.matchAll(/(?:from|import|require(?:\.resolve)?)\s*\(?\s*'([^']+)'/g);
+    return [...found].map(([, target = '']) => ({ file, target }));
+  });
+
+const layerOf = (file: string) => (file.split('/')[0] ?? '').replace(/\.[jt]s$/, '');
+
+test('the sources were found', () => {
+  expect(imports.length).toBeGreaterThan(50);
+});
+
+test('imports point down only', () => {
+  const upward = imports
+    .filter(({ target }) => target.startsWith('.'))
+    .map(({ file, target }) => ({ file, to: normalize(relative(SOURCE, join(SOURCE, dirname(file), target))) }))
+    .filter(({ to }) => !to.startsWith('..'))
+    .filter(({ file, to }) => {
+      const [from, into] = [layerOf(file), layerOf(to)];
+      return from !== into && !MAY_IMPORT[from]?.includes(into);
+    });
+  expect(upward).toEqual([]);
+});
+
+test('one folder owns each heavy package', () => {
+  const packageOf = (target: string) => target.split('/', target.startsWith('@') ? 2 : 1).join('/');
+  const strays = imports.filter(({ file, target }) => {
+    const owner = OWNER[packageOf(target)];
+    return owner !== undefined && layerOf(file) !== owner;
+  });
+  expect(strays).toEqual([]);
+});
