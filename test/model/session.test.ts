@@ -1,0 +1,183 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Architecture, layersOf } from '../../src/model/architecture.js';
+import type { Model } from '../../src/model/card.js';
+import type { OutputRequest } from '../../src/model/graph/vgg.js';
+import { PRESETS, type PresetName } from '../../src/model/preset.js';
+import { type OutputArray, type Outputs, Session } from '../../src/model/session.js';
+import { configureTensorFlow } from '../../src/model/tensorflow.js';
+import { randomWeights } from '../../src/model/weights/random.js';
+import { batchOf, type Reference, readReference, testImages } from './reference.js';
+
+configureTensorFlow({ threads: 2 });
+
+/** max |difference| over the largest magnitude; PyTorch's own float32 is up to 3e-6 from float64 (make_torchvision.py). */
+const TOLERANCE = 1e-5;
+
+function randomModel(architecture: Architecture, preset: PresetName, seed: number): Model {
+  return {
+    card: {
+      name: 'random',
+      architecture,
+      preset: PRESETS[preset],
+      labels: null,
+      license: null,
+      source: null,
+      accuracy: null,
+    },
+    weights: randomWeights(architecture, seed),
+    file: null,
+  };
+}
+
+const layerOutputs = (names: readonly string[]): readonly OutputRequest[] =>
+  names.map((layer) => ({ kind: 'layer', layer }));
+
+function output(outputs: Outputs, name: string): OutputArray {
+  const found = outputs[name];
+  if (found === undefined) throw new Error(`Expected an output ${name} but found none.`);
+  return found;
+}
+
+/** max |actual - expected| over the largest |expected|. */
+function relativeError(actual: ArrayLike<number>, { stride, values }: Reference['layers'][string]): number {
+  let difference = 0;
+  let magnitude = 0;
+  for (const [i, value] of values.entries()) {
+    difference = Math.max(difference, Math.abs((actual[i * stride] ?? Number.NaN) - value));
+    magnitude = Math.max(magnitude, Math.abs(value));
+  }
+  return difference / magnitude;
+}
+
+/** The values of image `index` in an output. */
+function imageOf({ shape, data }: OutputArray, index: number): Float32Array | Int32Array {
+  const size = data.length / (shape[0] ?? 1);
+  return data.slice(index * size, (index + 1) * size);
+}
+
+describe.each(['torchvision-slim-torchvision', 'torchvision-slim-caffe', 'torchvision-vgg16'])('%s', (name) => {
+  const reference = readReference(name);
+  const { architecture, preset, seed, imageSeed } = reference;
+  const images = testImages(architecture.inputSize, imageSeed);
+  const names = Object.keys(reference.layers);
+  let session: Session;
+  let outputs: Outputs;
+
+  beforeAll(async () => {
+    session = await Session.open({
+      model: randomModel(architecture, preset, seed),
+      precision: 'f32',
+      outputs: layerOutputs(names),
+    });
+    outputs = session.run(batchOf(images), images.length);
+  });
+  afterAll(() => session.close());
+
+  it("gives every requested layer the architecture's shape", () => {
+    for (const layer of layersOf(architecture).filter((each) => names.includes(each.name))) {
+      expect(output(outputs, layer.name).shape, layer.name).toEqual([images.length, ...layer.outputShape]);
+    }
+    expect(Object.keys(outputs).sort()).toEqual([...names].sort());
+  });
+
+  it.each(names)('%s equals PyTorch', (layer) => {
+    const expected = reference.layers[layer];
+    if (expected === undefined) throw new Error(`Expected values for ${layer}.`);
+    const { data } = output(outputs, layer);
+    expect(expected.values.length).toBe(Math.ceil(data.length / expected.stride));
+    expect(expected.values.some((value) => value !== 0)).toBe(true);
+    expect(relativeError(data, expected)).toBeLessThanOrEqual(TOLERANCE);
+  });
+
+  it('gives an image the same bits at every place in a batch, whatever its neighbours', () => {
+    const [image, ...others] = images as [Uint8Array, ...Uint8Array[]];
+    const expected = imageOf(output(outputs, 'fc8'), 0);
+    for (const place of images.keys()) {
+      const neighbours = place % 2 === 0 ? others : others.map((other) => other.map((byte) => 255 - byte));
+      const batch = [...neighbours.slice(0, place), image, ...neighbours.slice(place)];
+      const moved = session.run(batchOf(batch), batch.length);
+      expect(imageOf(output(moved, 'fc8'), place), `place ${place}`).toEqual(expected);
+    }
+  });
+});
+
+describe('Session', () => {
+  const reference = readReference('torchvision-slim-torchvision');
+  const { architecture, seed, imageSeed } = reference;
+  const images = testImages(architecture.inputSize, imageSeed);
+  const model = randomModel(architecture, 'torchvision', seed);
+
+  it("orders the best classes as PyTorch's logits do, with softmax's probabilities", async () => {
+    const classes = architecture.classifier?.classes ?? 0;
+    const session = await Session.open({ model, precision: 'f32', outputs: [{ kind: 'top_k', k: 3 }] });
+    const outputs = session.run(batchOf(images), images.length);
+    session.close();
+    const logits = reference.layers.fc8?.values ?? new Float32Array();
+    expect(logits.length).toBe(images.length * classes);
+    for (const image of images.keys()) {
+      const row = [...logits.subarray(image * classes, (image + 1) * classes)];
+      const order = row.map((_, index) => index).sort((a, b) => (row[b] ?? 0) - (row[a] ?? 0));
+      const total = row.reduce((sum, logit) => sum + Math.exp(logit), 0);
+      const at = (name: string) => [...imageOf(output(outputs, name), image)];
+      expect(at('top_k/classes')).toEqual(order.slice(0, 3));
+      at('top_k/logits').forEach((logit, rank) => {
+        expect(logit).toBeCloseTo(row[order[rank] ?? -1] ?? Number.NaN, 4);
+      });
+      at('top_k/probabilities').forEach((probability, rank) => {
+        expect(probability).toBeCloseTo(Math.exp(row[order[rank] ?? -1] ?? Number.NaN) / total, 5);
+      });
+    }
+  });
+
+  it('computes the base alone when no later layer is asked for, without a classifier too', async () => {
+    const base = randomModel({ ...architecture, classifier: null }, 'torchvision', seed);
+    const session = await Session.open({ model: base, precision: 'f32', outputs: layerOutputs(['pool5']) });
+    const outputs = session.run(batchOf(images), images.length);
+    session.close();
+    const expected = reference.layers.pool5 as Reference['layers'][string];
+    expect(Object.keys(outputs)).toEqual(['pool5']);
+    expect(relativeError(output(outputs, 'pool5').data, expected)).toBeLessThanOrEqual(TOLERANCE);
+  });
+
+  it('stays near PyTorch at bf16: 8 bits of mantissa through 16 layers', async () => {
+    const session = await Session.open({ model, precision: 'bf16', outputs: layerOutputs(['fc7', 'fc8']) });
+    const outputs = session.run(batchOf(images), images.length);
+    session.close();
+    for (const layer of ['fc7', 'fc8']) {
+      const expected = reference.layers[layer] as Reference['layers'][string];
+      const error = relativeError(output(outputs, layer).data, expected);
+      expect(error, layer).toBeLessThan(0.03);
+      expect(error, layer).toBeGreaterThan(TOLERANCE); // it is not f32 under another name
+    }
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses weights that hold %s and names the tensor', async (bad) => {
+    const folder = mkdtempSync(join(tmpdir(), 'vgg16-test-'));
+    try {
+      const file = join(folder, 'bias.bin');
+      const bias = new Float32Array(architecture.convolutions[0]?.[1] ?? 0).fill(bad, 3, 4);
+      writeFileSync(file, bias);
+      const source = {
+        kind: 'file',
+        file,
+        offset: 0,
+        byteLength: bias.byteLength,
+        type: 'f32',
+        layout: 'tensorflow',
+      } as const;
+      const { conv1_2 } = model.weights;
+      if (conv1_2 === undefined) throw new Error('Expected weights of conv1_2.');
+      const broken = { ...model, weights: { ...model.weights, conv1_2: { ...conv1_2, bias: source } } };
+      const opened = Session.open({ model: broken, precision: 'f32', outputs: layerOutputs(['fc8']) });
+      await expect(opened).rejects.toMatchObject({
+        code: 'MODEL_INVALID',
+        message: expect.stringContaining('conv1_2/bias'),
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
