@@ -1,0 +1,128 @@
+/** What every command does alike: defaults of flags, errors, exit codes, colours. */
+
+import { join } from 'node:path';
+import { Command, type Interfaces, Parser } from '@oclif/core';
+import type { RunError } from '../errors.js';
+import { printable } from '../output/printable.js';
+import type { FlagShape } from './config-file.js';
+import { type DefaultValue, type FlagForm, readDefaults } from './defaults.js';
+import { errorObject, toRunError, valueError } from './errors.js';
+import { talkFlags } from './flags/session.js';
+import { FlagValueError, variableOf } from './flags/values.js';
+import { type Style, styleOf, wantsColor } from './style.js';
+
+export abstract class BaseCommand extends Command {
+  static override baseFlags = talkFlags;
+
+  /** Writes one line to stderr, whether or not stdout is piped: results go to stdout, talk goes here. */
+  protected say(line: string): void {
+    process.stderr.write(`${line}\n`);
+  }
+
+  /** Colours of stderr, or of another stream. */
+  protected style(stream: { readonly isTTY?: boolean } = process.stderr): Style {
+    return styleOf(wantsColor(stream, this.#typed('no-color'), process.env));
+  }
+
+  /** One line of talk that explains or advises. */
+  protected notice(message: string): void {
+    this.say(`${this.style().yellow('note:')} ${printable(message)}`);
+  }
+
+  /** Folder for models, from --cache-dir or the user's own. */
+  protected cacheDirectory(flags: { readonly 'cache-dir'?: string | undefined }): string {
+    return flags['cache-dir'] ?? this.config.cacheDir;
+  }
+
+  /** Flags as typed, before the environment, the project's configuration and the user's. */
+  protected override async parse<
+    F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    A extends Interfaces.OutputArgs<Interfaces.ArgInput>,
+  >(options: Interfaces.Input<F, B, A>, argv = this.argv): Promise<Interfaces.ParserOutput<F, B, A>> {
+    // The variables are read here, not by oclif: it takes any text for a switch, and some take a list.
+    const flags = Object.fromEntries(
+      Object.entries({ ...options.baseFlags, ...options.flags }).map(([name, flag]) => {
+        const { env, ...rest } = flag as Interfaces.Flag<unknown>;
+        return [name, rest as Interfaces.Flag<unknown>];
+      }),
+    );
+    const own = { ...options, baseFlags: {}, flags } as Interfaces.Input<F, B, A>;
+    const typed = await super.parse<F, B, A>(own, argv);
+    const defaults = await this.#defaultsFor(flags, typed.raw);
+    if (defaults.length === 0) return typed;
+    for (const value of defaults) await checkDefault(value, flags);
+    return super.parse<F, B, A>(own, [...defaults.flatMap((value) => value.tokens), ...argv]);
+  }
+
+  async #defaultsFor(
+    flags: Readonly<Record<string, Interfaces.Flag<unknown>>>,
+    raw: Interfaces.ParserOutput['raw'],
+  ): Promise<readonly DefaultValue[]> {
+    const given = new Set(raw.flatMap((token) => (token.type === 'flag' ? [token.flag] : [])));
+    const known = new Map<string, FlagShape>(Object.entries(flags).map(([name, flag]) => [name, formOf(flag)]));
+    for (const command of this.config.commands) {
+      for (const [name, flag] of Object.entries(command.flags)) known.set(name, flag);
+    }
+    const forms = Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, formOf(flag)]));
+    const values = await readDefaults(forms, known, {
+      environment: process.env,
+      directory: process.cwd(),
+      userConfig: join(this.config.configDir, 'config.json'),
+    });
+    const excluded = (name: string) => flags[name]?.exclusive?.some((other) => given.has(other)) === true;
+    return values.filter(({ flag }) => !given.has(flag) && !excluded(flag));
+  }
+
+  /** Prints the error and sets the exit code: oclif would turn every code into 1 or 2. */
+  protected override async catch(error: Error & { readonly code?: string }): Promise<void> {
+    if (error.code === 'EEXIT') throw error;
+    const failure = toRunError(error, `${this.config.bin} ${(this.id ?? '').replaceAll(':', ' ')}`.trim());
+    this.showError(failure);
+    process.exitCode = failure.exitCode;
+  }
+
+  /** One sentence and a hint on stderr; the same as an object on stdout under --json. */
+  protected showError(error: RunError): void {
+    const { red, dim } = this.style();
+    this.say(`${red('error:')} ${printable(error.message)}`);
+    if (error.hint !== undefined) this.say(`${dim('hint:')} ${printable(error.hint)}`);
+    if (this.#typed('verbose', 'v')) this.say(stackOf(error));
+    if (this.#typed('json')) process.stdout.write(`${JSON.stringify(errorObject(error))}\n`);
+  }
+
+  /** Whether a switch is on, for the time before the flags are parsed or when they cannot be. */
+  #typed(flag: string, char?: string): boolean {
+    const end = this.argv.indexOf('--');
+    const words = end === -1 ? this.argv : this.argv.slice(0, end);
+    if (words.some((word) => word === `--${flag}` || (char !== undefined && new RegExp(`^-\\w*${char}`).test(word))))
+      return true;
+    return /^(1|true|yes|on)$/i.test(process.env[variableOf(flag)] ?? '');
+  }
+}
+
+function formOf(flag: Interfaces.Flag<unknown>): FlagForm {
+  return flag.type === 'boolean'
+    ? { type: 'boolean', allowNo: flag.allowNo }
+    : { type: 'option', multiple: flag.multiple };
+}
+
+/** Parses one default alone, so that its error can name the variable or the file. */
+async function checkDefault(
+  value: DefaultValue,
+  flags: Readonly<Record<string, Interfaces.Flag<unknown>>>,
+): Promise<void> {
+  const flag = flags[value.flag];
+  if (flag === undefined || value.tokens.length === 0) return;
+  try {
+    await Parser.parse([...value.tokens], { flags: { [value.flag]: { ...flag, exclusive: [] } }, strict: true });
+  } catch (error) {
+    if (error instanceof FlagValueError) throw valueError(error, value.origin);
+    throw error;
+  }
+}
+
+function stackOf(error: RunError): string {
+  const cause = error.cause instanceof Error ? error.cause : undefined;
+  return (cause ?? error).stack ?? String(error);
+}

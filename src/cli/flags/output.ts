@@ -1,0 +1,19 @@
+/** Where rows go and how they look: shared by every command that writes rows. */
+
+import { filled, group, toggle, value } from './values.js';
+
+export const outputFlags = group('OUTPUT', {
+  output: value(filled('a file, or - for stdout'), {
+    char: 'o',
+    helpValue: 'FILE|-',
+    default: '-',
+    summary: 'File to write, or - for stdout; a summary of the run goes beside a file, to FILE.run.json.',
+  }),
+  force: toggle({ char: 'f', summary: 'Replace an output file that exists.' }),
+  'relative-to': value(filled('a folder'), {
+    helpValue: 'DIR',
+    summary: 'Folder that the paths in rows are relative to; default: the current one.',
+    exclusive: ['absolute'],
+  }),
+  absolute: toggle({ summary: 'Absolute paths in rows.', exclusive: ['relative-to'] }),
+});

@@ -1,0 +1,31 @@
+/** How the program talks: in every command. */
+
+import { filled, group, toggle, value } from './values.js';
+
+/** Every command has these. */
+export const talkFlags = group('SESSION', {
+  quiet: toggle({ char: 'q', summary: 'Say nothing on stderr but errors.' }),
+  verbose: toggle({ char: 'v', summary: 'Say more on stderr: settings, timings, stack traces.' }),
+  'no-color': toggle({ summary: 'No colours; the variable NO_COLOR does the same.' }),
+  'cache-dir': value(filled('a folder'), {
+    helpValue: 'DIR',
+    summary: "Folder of downloaded models and the runtime; default: vgg16 in the user's cache folder.",
+  }),
+});
+
+/** Commands whose result can be one JSON object have this. */
+export const jsonFlags = group('SESSION', {
+  json: toggle({ summary: 'Print the result as one JSON object on stdout.' }),
+});
+
+/** Commands that stream images have these. */
+export const runSessionFlags = group('SESSION', {
+  progress: toggle({
+    allowNo: true,
+    summary: 'Progress on stderr: a bar on a terminal, else a line every 10 s. Default: on, unless --quiet.',
+  }),
+  json: toggle({
+    summary: "Print the run's summary (as in OUTPUT.run.json) on stdout at the end; needs --output FILE.",
+  }),
+  'dry-run': toggle({ char: 'n', summary: 'List the images that would be processed, and stop.' }),
+});

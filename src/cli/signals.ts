@@ -1,0 +1,59 @@
+/** Ctrl-C and SIGTERM: the first asks the run to end, the second ends the process at once. */
+
+import { ExitCode } from '../errors.js';
+
+/** After SIGTERM the batch in flight has this long; engines such as Kubernetes and Slurm kill soon after. */
+const TERM_GRACE_MS = 1500;
+
+export class Interruption {
+  readonly #soft = new AbortController();
+  readonly #hard = new AbortController();
+  #exitCode: ExitCode | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #onInterrupt = () => this.#receive(ExitCode.Interrupted);
+  readonly #onTerminate = () => this.#receive(ExitCode.Terminated);
+
+  /** `onFirst` is told of the first signal, to say that the run is ending. */
+  constructor(private readonly onFirst: (name: 'SIGINT' | 'SIGTERM') => void) {
+    process.on('SIGINT', this.#onInterrupt);
+    process.on('SIGTERM', this.#onTerminate);
+  }
+
+  /** Aborted by the first signal: finish what is in flight. */
+  get signal(): AbortSignal {
+    return this.#soft.signal;
+  }
+
+  /** Aborted when there is no more time to finish anything. */
+  get deadline(): AbortSignal {
+    return this.#hard.signal;
+  }
+
+  /** 130 or 143 after a signal. */
+  get exitCode(): ExitCode | undefined {
+    return this.#exitCode;
+  }
+
+  /** Ends the run for a reason that is no signal: nobody reads the output any more. */
+  stop(): void {
+    this.#soft.abort();
+    this.#hard.abort();
+  }
+
+  dispose(): void {
+    process.off('SIGINT', this.#onInterrupt);
+    process.off('SIGTERM', this.#onTerminate);
+    clearTimeout(this.#timer);
+  }
+
+  #receive(exitCode: ExitCode): void {
+    if (this.#exitCode !== undefined) process.exit(exitCode);
+    this.#exitCode = exitCode;
+    this.#soft.abort();
+    if (exitCode === ExitCode.Terminated) {
+      this.#timer = setTimeout(() => this.#hard.abort(), TERM_GRACE_MS);
+      this.#timer.unref();
+    }
+    this.onFirst(exitCode === ExitCode.Terminated ? 'SIGTERM' : 'SIGINT');
+  }
+}
