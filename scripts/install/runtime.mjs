@@ -5,37 +5,21 @@
  * install leaves nothing half done, and of two at once the second finds the first one's.
  */
 
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { InstallError, TENSORFLOW_VERSION } from './platform.mjs';
+import { ADDON, compileAddon } from './addon.mjs';
+import { TENSORFLOW_VERSION } from './platform.mjs';
+import { again, endAll, InstallError, lastLines, run } from './process.mjs';
+import { downloadWheel, unpackWheel } from './wheel.mjs';
 
 const require = createRequire(import.meta.url);
-const here = dirname(fileURLToPath(import.meta.url));
 
 /** Raised when the recipe below changes, so that runtimes made by an older one are not used. */
 const RECIPE = 1;
 
-/** Temporary folders of dead installs are removed when they are older than this, in milliseconds. */
+/** Temporary folders of killed installs are removed when they are older than this, in milliseconds. */
 const STALE_MS = 6 * 3600 * 1000;
-
-/** Lines of a failed command's output that are worth repeating. */
-const ERROR_LINES = 3;
-
-/** Folder for all that this tool caches; the same rule as the command line's. */
-export function cacheFolder(env = process.env) {
-  if (env.VGG16_CACHE_DIR) return env.VGG16_CACHE_DIR;
-  if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'vgg16');
-  return join(homedir(), process.platform === 'darwin' ? 'Library/Caches' : '.cache', 'vgg16');
-}
-
-/** tfjs-node's package folder, wherever npm put it. */
-export function tfjsNodeFolder() {
-  return dirname(require.resolve('@tensorflow/tfjs-node/package.json'));
-}
 
 /** Where the runtime for this machine lies once it is made. */
 export function runtimeFolder(cache, platform) {
@@ -43,203 +27,84 @@ export function runtimeFolder(cache, platform) {
   return join(cache, 'runtime', `tensorflow-${TENSORFLOW_VERSION}-tfjs-${tfjs}-${platform.name}-r${RECIPE}`);
 }
 
-/** The addon inside a runtime folder; the same place as in tfjs-node's. */
-export const ADDON = join('lib', 'napi-v8', 'tfjs_binding.node');
+const isMade = (folder) => existsSync(join(folder, 'runtime.json'));
 
 /** Returns the runtime's folder, making it first where it is missing. `say` takes one line of progress. */
 export async function ensureRuntime({ cache, platform, say }) {
   const target = runtimeFolder(cache, platform);
-  if (existsSync(join(target, 'runtime.json'))) return target;
+  if (isMade(target)) return target;
   const parent = dirname(target);
-  try {
-    mkdirSync(parent, { recursive: true });
-    removeStale(parent);
-  } catch (error) {
-    throw new InstallError(
-      `The cache folder ${parent} cannot be written (${error.code}).`,
-      'VGG16_CACHE_DIR=/another/folder npm rebuild vgg16',
-    );
-  }
-  const work = mkdtempSync(join(parent, 'tmp-'));
+  const work = makeWorkFolder(parent);
+  const stop = (signal) => {
+    endAll();
+    rmSync(work, { recursive: true, force: true });
+    process.exit(signal === 'SIGINT' ? 130 : 143);
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
     const wheel = await downloadWheel(parent, work, platform, say);
-    await unpack(wheel, work, platform, target, say);
-    const compiler = await compile(work, platform, say);
-    const version = await run(process.execPath, ['-p', `require(${JSON.stringify(join(work, ADDON))}).TF_Version`]);
-    if (version.code !== 0) {
-      throw new InstallError(
-        `The compiled addon does not load: ${lastLines(version.output)}.`,
-        'VGG16_TENSORFLOW=official npm rebuild vgg16',
-      );
-    }
-    for (const name of ['tensorflow', 'include']) rmSync(join(work, name), { recursive: true, force: true });
-    const info = { route: 'wheel', tensorflow: version.output.trim(), compiler, wheel: basename(wheel) };
+    await unpackWheel(wheel, work, platform, say);
+    const compiler = await compileAddon(work, platform, say);
+    const tensorflow = await loadAddon(join(work, ADDON));
+    for (const name of ['tensorflow', 'download']) rmSync(join(work, name), { recursive: true, force: true });
+    const info = { route: 'wheel', tensorflow, compiler, wheel: basename(wheel), key: basename(target) };
     writeFileSync(join(work, 'runtime.json'), `${JSON.stringify(info, null, 2)}\n`);
     publish(work, target);
     rmSync(wheel, { force: true });
-    return target;
   } catch (error) {
-    if (error.code === 'ENOSPC') {
-      throw new InstallError(
-        `No space left in ${parent}: TensorFlow needs about 1.5 GB while it is unpacked.`,
-        'VGG16_CACHE_DIR=/another/folder npm rebuild vgg16',
-      );
-    }
-    throw error;
+    if (isMade(target)) return target; // another install was first, and removed the wheel under this one's hands
+    if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') throw error;
+    throw new InstallError(
+      `No space left in ${parent}: TensorFlow needs about 1.5 GB while it is unpacked.`,
+      again('VGG16_CACHE_DIR=/another/folder'),
+    );
   } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
     rmSync(work, { recursive: true, force: true });
   }
+  return target;
 }
 
-function publish(work, target) {
+function makeWorkFolder(parent) {
   try {
-    renameSync(work, target);
+    mkdirSync(parent, { recursive: true });
+    removeStale(parent);
+    return mkdtempSync(join(parent, 'tmp-'));
   } catch (error) {
-    if (!existsSync(join(target, 'runtime.json'))) throw error; // otherwise another install was first
+    throw new InstallError(
+      `The cache folder ${parent} was expected to be writable but is not (${error.code}).`,
+      again('VGG16_CACHE_DIR=/another/folder'),
+    );
   }
 }
 
 function removeStale(parent) {
   for (const name of readdirSync(parent)) {
     const path = join(parent, name);
-    if (name.startsWith('tmp-') && Date.now() - statSync(path).mtimeMs > STALE_MS)
-      rmSync(path, { recursive: true, force: true });
+    const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (name.startsWith('tmp-') && age > STALE_MS) rmSync(path, { recursive: true, force: true });
   }
 }
 
-/** The wheel, kept beside the runtimes until one has been made of it, so that a failed compilation costs no second download. */
-async function downloadWheel(parent, work, platform, say) {
-  const kept = findWheel(parent, platform);
-  if (kept !== undefined) return kept;
-  say(`downloading ${platform.distribution} ${TENSORFLOW_VERSION} with pip (270 MB, once per user)`);
-  const folder = join(work, 'download');
-  const args = ['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary=:all:'];
-  const tags = platform.tags.flatMap((tag) => ['--platform', tag]);
-  const wanted = `${platform.distribution}==${TENSORFLOW_VERSION}`;
-  const { code, output } = await run('python3', [
-    ...args,
-    '--python-version',
-    '3.11',
-    ...tags,
-    '--dest',
-    folder,
-    wanted,
-  ]);
-  if (code === 'ENOENT')
-    throw new InstallError(
-      'Python 3 was expected as python3 but is not on the PATH.',
-      'apt-get install python3 python3-pip',
-    );
-  if (/No module named pip/.test(output))
-    throw new InstallError('pip was expected in python3 but is not installed.', 'apt-get install python3-pip');
-  const wheel = existsSync(folder) ? findWheel(folder, platform) : undefined;
-  if (code !== 0 || wheel === undefined) {
-    throw new InstallError(
-      `pip could not download ${wanted}: ${lastLines(output)}`,
-      `python3 -m pip download --no-deps ${wanted}   (to see why; behind a proxy set HTTPS_PROXY, for a mirror PIP_INDEX_URL)`,
-    );
-  }
-  const path = join(parent, basename(wheel));
-  renameSync(wheel, path);
-  return path;
-}
-
-function findWheel(folder, platform) {
-  const prefix = `${platform.distribution.replace('-', '_')}-${TENSORFLOW_VERSION}-`;
-  const name = readdirSync(folder).find((file) => file.startsWith(prefix) && file.endsWith('.whl'));
-  return name && join(folder, name);
-}
-
-/** Only the two libraries and the headers; the wheel's other 1.1 GB stay packed. */
-const UNPACK = `
-import sys, zipfile
-wheel, folder, *names = sys.argv[1:]
-with zipfile.ZipFile(wheel) as z:
-    headers = ("tensorflow/include/tensorflow/c/", "tensorflow/include/tensorflow/core/platform/", "tensorflow/include/absl/", "tensorflow/include/xla/tsl/", "tensorflow/include/tsl/")
-    z.extractall(folder, [n for n in z.namelist() if n.startswith(headers) or n in names])
-`;
-
-async function unpack(wheel, work, platform, target, say) {
-  say('unpacking the libraries');
-  const names = platform.libraries.map((name) => `tensorflow/${name}`);
-  const { code, output } = await run('python3', ['-c', UNPACK, wheel, work, ...names]);
+/** TensorFlow's version, out of the addon, in a process of its own: a broken library must not take this one along. */
+async function loadAddon(addon) {
+  const { code, output } = await run(process.execPath, ['-p', `require(${JSON.stringify(addon)}).TF_Version`]);
   if (code !== 0) {
-    if (existsSync(join(target, 'runtime.json'))) return; // another install finished and removed the wheel
-    if (/No space left/.test(output)) throw Object.assign(new Error(output), { code: 'ENOSPC' });
-    rmSync(wheel, { force: true });
-    throw new InstallError(`The downloaded wheel could not be unpacked: ${lastLines(output)}.`, 'npm rebuild vgg16');
+    throw new InstallError(
+      `The compiled addon does not load: ${lastLines(output)}`,
+      `${again('CXX=/path/to/another/c++')}   (or VGG16_TENSORFLOW=official)`,
+    );
   }
-  mkdirSync(join(work, 'deps', 'lib'), { recursive: true });
-  for (const name of platform.libraries) renameSync(join(work, 'tensorflow', name), join(work, 'deps', 'lib', name));
+  return output.trim();
 }
 
-/** Compiles tfjs-node's binding (its own sources, unchanged) against the libraries; returns the compiler's version. */
-async function compile(work, platform, say) {
-  const compiler = await findCompiler();
-  say(`compiling tfjs-node's addon with ${compiler.version}`);
-  const sources = join(tfjsNodeFolder(), 'binding');
-  const libraries = join(work, 'deps', 'lib');
-  const mute = join(libraries, platform.mute);
-  mkdirSync(dirname(join(work, ADDON)), { recursive: true });
-  const flags = ['-std=c++17', '-O2', '-fPIC', '-shared', '-w'];
-  const includes = [require('node-api-headers').include_dir, join(work, 'tensorflow', 'include'), dirname(sources)];
-  const commands = [
-    [...flags, join(here, 'mute.cc'), ...platform.soname(platform.mute), '-o', mute],
-    [
-      ...flags,
-      '-DNAPI_VERSION=8',
-      ...includes.map((folder) => `-I${folder}`),
-      ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(sources, name)),
-      join(here, 'quiet.cc'),
-      ...platform.libraries.map((name) => join(libraries, name)),
-      mute, // last, so that it is initialised first
-      ...platform.linker,
-      '-o',
-      join(work, ADDON),
-    ],
-  ];
-  for (const args of commands) {
-    const { code, output } = await run(compiler.command, args);
-    if (code !== 0) {
-      throw new InstallError(
-        `The addon could not be compiled: ${lastLines(output)}`,
-        'CXX=/path/to/another/compiler npm rebuild vgg16   (C++17: GCC 9 or Clang 10, or newer)',
-      );
-    }
+function publish(work, target) {
+  try {
+    renameSync(work, target);
+  } catch (error) {
+    if (isMade(target)) return; // another install was first
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    rmSync(target, { recursive: true, force: true }); // a folder that something else has emptied
+    renameSync(work, target);
   }
-  return compiler.version;
-}
-
-async function findCompiler() {
-  const candidates = process.env.CXX ? [process.env.CXX] : ['c++', 'g++', 'clang++'];
-  for (const command of candidates) {
-    const { code, output } = await run(command, ['--version']);
-    if (code === 0) return { command, version: output.split('\n', 1)[0] };
-  }
-  throw new InstallError(
-    `A C++ compiler was expected (${candidates.join(', ')}) but none runs.`,
-    'apt-get install g++   (macOS: xcode-select --install; another compiler: CXX=…)',
-  );
-}
-
-/** Runs a command to its end. `code` is the exit status, or 'ENOENT' when there is no such command. */
-function run(command, args) {
-  return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text) => {
-        output += text;
-      });
-    }
-    child.on('error', (error) => resolve({ code: error.code, output: error.message }));
-    child.on('close', (code) => resolve({ code, output }));
-  });
-}
-
-/** What a command said last that matters: errors first, without blank lines. */
-export function lastLines(output) {
-  const lines = output.split('\n').filter((line) => line.trim() !== '');
-  const errors = lines.filter((line) => /error/i.test(line));
-  return (errors.length > 0 ? errors : lines).slice(-ERROR_LINES).join(' / ').slice(0, 600);
 }

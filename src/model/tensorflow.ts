@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import util from 'node:util';
 import { ExitCode, RunError } from '../errors.js';
+import { installCommand } from './runtime.js';
 
 export type TensorFlow = typeof import('@tensorflow/tfjs-node');
 
@@ -27,7 +28,7 @@ export function loadTensorFlow(): TensorFlow {
   } catch (error) {
     throw new RunError('RUNTIME_MISSING', `TensorFlow could not be loaded: ${firstLine(error)}`, {
       exitCode: ExitCode.Model,
-      hint: 'Run `vgg16 doctor` to see what is missing.',
+      hint: installCommand(),
       cause: error,
     });
   }

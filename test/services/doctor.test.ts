@@ -2,8 +2,6 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { cacheFolder as installersCacheFolder } from '../../scripts/install/cache.mjs';
-import { cacheFolder } from '../../src/model/cache.js';
 import { installCommand } from '../../src/model/runtime.js';
 import { doctor, doctorExitCode, nodeProblems } from '../../src/services/doctor.js';
 
@@ -89,26 +87,5 @@ describe('nodeProblems', () => {
     ['18.20.0', 1],
   ])('Node %s where >=20.9.0 is required: %i', (version, problems) => {
     expect(nodeProblems(version, '>=20.9.0')).toHaveLength(problems);
-  });
-});
-
-describe('cacheFolder', () => {
-  it.each([
-    { VGG16_CACHE_DIR: '/a', XDG_CACHE_HOME: '/b', HOME: '/c' },
-    { VGG16_CACHE_DIR: 'relative' },
-    { XDG_CACHE_HOME: '/b', HOME: '/c' },
-    { HOME: '/c' },
-    { HOME: '' },
-    {},
-  ])('is the same folder for the tool and for its installer: %o', (env) => {
-    expect(installersCacheFolder(env)).toBe(cacheFolder(env));
-  });
-
-  it('prefers VGG16_CACHE_DIR, then XDG_CACHE_HOME, then the home folder, and is absolute', () => {
-    expect(cacheFolder({ VGG16_CACHE_DIR: '/a', XDG_CACHE_HOME: '/b', HOME: '/c' })).toBe('/a');
-    expect(cacheFolder({ XDG_CACHE_HOME: '/b', HOME: '/c' })).toBe('/b/vgg16');
-    expect(cacheFolder({ HOME: '/c' })).toMatch(/^\/c\/.*\/?vgg16$/);
-    expect(cacheFolder({ VGG16_CACHE_DIR: 'relative' })).toBe(join(process.cwd(), 'relative'));
-    expect(cacheFolder({})).toMatch(/^\/.*vgg16/);
   });
 });

@@ -1,0 +1,23 @@
+/** Where this tool keeps what it builds once per user: the rule of src/model/cache.ts, for before that is built. */
+
+import { tmpdir, userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** VGG16_CACHE_DIR, else `vgg16` in the user's cache folder; absolute. */
+export function cacheFolder(env = process.env) {
+  if (env.VGG16_CACHE_DIR) return resolve(env.VGG16_CACHE_DIR);
+  if (env.XDG_CACHE_HOME) return resolve(env.XDG_CACHE_HOME, 'vgg16');
+  const home = homeFolder(env);
+  if (home === undefined) return join(tmpdir(), `vgg16-${process.getuid?.() ?? 'cache'}`);
+  return resolve(home, process.platform === 'darwin' ? 'Library/Caches' : '.cache', 'vgg16');
+}
+
+/** Undefined for a user without one, as in containers that run under a number only. */
+function homeFolder(env) {
+  if (env.HOME) return env.HOME;
+  try {
+    return userInfo().homedir || undefined;
+  } catch {
+    return undefined;
+  }
+}
