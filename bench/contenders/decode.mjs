@@ -1,0 +1,36 @@
+/**
+ * The decoder alone: this tool's decoding and preprocessing of the images of a folder, as many at a time as in
+ * `classify`, and nothing done with the pixels. Reports the wall clock and the CPU time.
+ *
+ *     UV_THREADPOOL_SIZE=64 node bench/contenders/decode.mjs --images DIR --workers 4
+ */
+
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { loadImage } from '../../dist/image/load.js';
+import { PRESETS } from '../../dist/model/preset.js';
+import { mapOrdered } from '../../dist/stream.js';
+
+const { values } = parseArgs({ options: { images: { type: 'string' }, workers: { type: 'string' } } });
+const concurrency = Number(values.workers);
+const { resize, crop } = PRESETS.torchvision;
+const options = { resize, crop, autoOrient: true, decode: 'exact', maxPixels: 1e9 };
+
+const files = (await readdir(values.images)).map((name) => join(values.images, name));
+const load = (file) => loadImage(file, options);
+
+for await (const _ of mapOrdered(files.slice(0, concurrency), load, { concurrency })); // libvips starts
+const start = performance.now();
+const cpuBefore = process.cpuUsage();
+for await (const _ of mapOrdered(files, load, { concurrency }));
+const seconds = (performance.now() - start) / 1000;
+const { user, system } = process.cpuUsage(cpuBefore);
+console.log(
+  JSON.stringify({
+    images: files.length,
+    seconds,
+    imagesPerSecond: files.length / seconds,
+    cpuSecondsPerImage: (user + system) / 1e6 / files.length,
+  }),
+);

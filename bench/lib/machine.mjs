@@ -1,0 +1,66 @@
+/** What the figures were measured on and with. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { cpus, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { availableThreads, cpuFeatures } from '../../dist/model/cpu.js';
+import { lastLine, output } from './process.mjs';
+
+const require = createRequire(import.meta.url);
+
+/** The interpreter of the peers: $PYTHON, else the benchmark's own virtual environment, else python3. */
+export function python() {
+  const own = fileURLToPath(new URL('../../.venv-bench/bin/python', import.meta.url));
+  return process.env.PYTHON ?? (existsSync(own) ? own : 'python3');
+}
+
+/** Versions of the Python packages that are there, by their import names; empty without a Python. */
+export async function peerVersions() {
+  const names = ['torch', 'torchvision', 'onnxruntime', 'onnx', 'safetensors', 'numpy', 'PIL'];
+  const script = `
+import json, importlib.metadata as m
+found = {}
+for name in ${JSON.stringify(names)}:
+    try:
+        found[name] = m.version({"PIL": "pillow"}.get(name, name))
+    except m.PackageNotFoundError:
+        pass
+print(json.dumps(found))`;
+  try {
+    return JSON.parse(lastLine(await output(python(), ['-c', script])));
+  } catch {
+    return {};
+  }
+}
+
+/** CPU, threads, memory and this tool's own parts. */
+export function machine() {
+  const features = cpuFeatures();
+  const cpu = readModel() ?? features.model;
+  return {
+    cpu,
+    features,
+    processors: cpus().length,
+    threads: availableThreads(),
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.versions.node,
+    tfjsNode: require('@tensorflow/tfjs-node/package.json').version,
+    sharp: require('sharp').versions?.sharp,
+    date: new Date().toISOString().slice(0, 10),
+  };
+}
+
+/** Bf16 instructions of this CPU: 'AMX', 'AVX-512', or undefined. */
+export function bf16Unit({ features }) {
+  if (features.amxBf16) return 'AMX';
+  return features.avx512Bf16 ? 'AVX-512' : undefined;
+}
+
+function readModel() {
+  try {
+    return readFileSync('/proc/cpuinfo', 'utf8').match(/^model name\s*:\s*(.+)$/m)?.[1];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,36 @@
+/** The results as Markdown. */
+
+/** A table whose first column is text and the others numbers. */
+export function markdownTable(header, rows) {
+  const align = header.map((_, column) => (column === 0 ? '---' : '--:'));
+  return [header, align, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+/** Three significant digits: 0.123, 1.23, 12.3, 123. */
+export function figure(value) {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+/** `12.3 (12.1-12.6)`: the median and the spread of the rounds; the median alone of one round. */
+export function withSpread({ median, low, high, rounds }) {
+  return rounds.length === 1 ? figure(median) : `${figure(median)} (${figure(low)}-${figure(high)})`;
+}
+
+/** One row a contender, and by how much the tool is faster: a ratio above 1 is in the tool's favour. */
+export function contenderTable(results, { batch: withBatch }) {
+  const header = ['contender', 'precision', ...(withBatch ? ['batch'] : []), 'img/s', 'vgg16 ÷ it'];
+  const rows = results.map((result) => {
+    const { name, group, precision, batch, rate } = result;
+    const reference = ownRate(results, precision);
+    const ratio = group === 'own' || reference === undefined ? '' : `${(reference / rate.median).toFixed(2)} ×`;
+    const shown = group === 'own' ? `**${name}**` : name;
+    return [shown, precision, ...(withBatch ? [batch] : []), withSpread(rate), ratio];
+  });
+  return markdownTable(header, rows);
+}
+
+/** The tool's rate at a precision, in img/s: its best batch size where it was measured at two. */
+export function ownRate(results, precision) {
+  const own = results.filter((result) => result.group === 'own' && result.precision === precision);
+  return own.length === 0 ? undefined : Math.max(...own.map(({ rate }) => rate.median));
+}
