@@ -1,0 +1,131 @@
+/** What every reader of weight files returns: names, shapes and places, never the data. Files are hostile until parsed. */
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { modelError, RunError } from '../../errors.js';
+import { WEIGHT_BYTES, type WeightType } from '../tensors.js';
+
+/** A tensor as its file describes it; its place has been checked against the file's size. */
+export interface StoredTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** The file's own name of the element type: F32, torch.LongStorage … */
+  readonly dtype: string;
+  /** `undefined` for a type that no weight has (integers, booleans). */
+  readonly type: WeightType | undefined;
+  /** From the start of the file, in bytes. */
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+export interface WeightFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly format: 'safetensors' | 'pytorch';
+  /** In the order of the file. */
+  readonly tensors: readonly StoredTensor[];
+  /** The file's own text entries; empty where the format has none. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** An open weight file, for its reader. */
+export interface OpenFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** Exactly `length` bytes from `offset`; throws where the file ends before. Check `length` against a limit first. */
+  read(offset: number, length: number): Promise<Buffer>;
+}
+
+/** Tensors in one file, at most: VGG-16 has 32, a training checkpoint a few hundred. */
+export const MAX_TENSORS = 10_000;
+
+/** Axes of a tensor, at most: a convolution's kernel has four. */
+export const MAX_AXES = 8;
+
+/** Opens `path` for `use` and closes it afterwards. Throws MODEL_NOT_FOUND or MODEL_INVALID where it is no readable file. */
+export async function withFile<T>(path: string, use: (file: OpenFile) => Promise<T>): Promise<T> {
+  const handle = await openForReading(path);
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile())
+      throw modelError(
+        `Expected a weight file but ${path} is ${stat.isDirectory() ? 'a directory' : 'not a regular file'}.`,
+      );
+    return await use({
+      path,
+      bytes: stat.size,
+      read: (offset, length) => readExactly(handle, path, offset, length),
+    });
+  } catch (error) {
+    if (error instanceof RunError) throw error;
+    throw modelError(`Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}.`, {
+      cause: error,
+    });
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openForReading(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new RunError('MODEL_NOT_FOUND', `No such weight file: ${path}.`, { exitCode: 5, cause: error });
+    }
+    throw modelError(`Cannot open ${path}: ${(error as Error).message}.`, { cause: error });
+  }
+}
+
+async function readExactly(handle: FileHandle, path: string, offset: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await handle.read(buffer, done, length - done, offset + done);
+    if (bytesRead === 0) {
+      throw modelError(
+        `${path} is truncated: expected ${length} bytes at byte ${offset} but ${length - done} are missing.`,
+      );
+    }
+    done += bytesRead;
+  }
+  return buffer;
+}
+
+/** Elements of a tensor of `shape`; throws where an axis is no count, there are too many, or the product is inexact. */
+export function elementsOf(shape: readonly unknown[], name: string, path: string): number {
+  if (shape.length > MAX_AXES) {
+    throw modelError(`Expected at most ${MAX_AXES} axes for ${name} in ${path} but it has ${shape.length}.`);
+  }
+  let elements = 1;
+  for (const size of shape) {
+    if (!Number.isSafeInteger(size) || (size as number) < 0) {
+      throw modelError(`Expected counts as the shape of ${name} in ${path} but it holds ${shown(size)}.`);
+    }
+    elements *= size as number;
+    if (!Number.isSafeInteger(elements))
+      throw modelError(`The shape of ${name} in ${path} is too large: ${shown(shape)}.`);
+  }
+  return elements;
+}
+
+/** `elements` of `type` in bytes. */
+export function bytesOf(elements: number, type: WeightType): number {
+  return elements * WEIGHT_BYTES[type];
+}
+
+/**
+ * A value from a file for a message: short, on one line, without control characters. Looks one level deep only: what a
+ * file nests or shares a million times is not followed.
+ */
+export function shown(value: unknown): string {
+  if (Array.isArray(value)) {
+    const items = value.slice(0, SHOWN_ITEMS).map((item) => (Array.isArray(item) ? '[…]' : shown(item)));
+    return `[${items.join(', ')}${value.length > SHOWN_ITEMS ? ', …' : ''}]`;
+  }
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+}
+
+const SHOWN_ITEMS = 6;
+const SHOWN_CHARACTERS = 80;
