@@ -1,0 +1,180 @@
+/**
+ * Files that are complete or absent. Each attempt writes a file of its own beside the output, because job engines run
+ * the same task twice at the same time; it is synced to disk and then takes the output's name in one step.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { access, type FileHandle, link, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ExitCode, RunError, usageError } from '../errors.js';
+import { outputFailed, reasonOf, type Sink } from './sink.js';
+
+/** Throws what opening an output would throw, without creating anything: before work that would be lost. */
+export async function checkOutput(file: string, { force }: { readonly force: boolean }): Promise<void> {
+  const path = resolve(file);
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    if (error.code === 'ENOTDIR') return undefined;
+    throw usageError(`Expected a file that can be written for --output, but ${path}: ${reasonOf(error)}.`);
+  });
+  if (found?.isDirectory()) {
+    throw usageError(
+      `Expected a file for --output but ${path} is a folder.`,
+      `Type --output ${join(file, 'labels.csv')}.`,
+    );
+  }
+  if (found?.isFile() && !force) {
+    throw new RunError('OUTPUT_EXISTS', `Expected a new file for --output but ${path} exists.`, {
+      exitCode: ExitCode.Usage,
+      hint: 'Type --force to replace it, or name another file.',
+    });
+  }
+  const folder = dirname(path);
+  const parent = await stat(folder).catch(() => undefined);
+  if (parent === undefined)
+    throw usageError(`Expected a folder for --output but ${folder} does not exist.`, `mkdir -p ${folder}`);
+  if (!parent.isDirectory()) throw usageError(`Expected a folder for --output but ${folder} is a file.`);
+  const target = found === undefined || found.isFile() ? folder : path;
+  await access(target, constants.W_OK).catch((error: unknown) => {
+    throw usageError(
+      `Expected to write into ${target} but ${reasonOf(error)}.`,
+      'Check its permissions, or name another file.',
+    );
+  });
+}
+
+/** Opens `file` for writing after the checks of `checkOutput`. Devices and pipes are written to directly. */
+export async function openOutput(file: string, options: { readonly force: boolean }): Promise<Sink> {
+  await checkOutput(file, options);
+  const found = await stat(file).catch(() => undefined);
+  if (found !== undefined && !found.isFile()) return directSink(resolve(file));
+  // A link is followed, or renaming would replace the link instead of the file it leads to.
+  const path = found === undefined ? resolve(file) : await realpath(file);
+  return atomicSink(path, options);
+}
+
+/** A file's own name with a part that no other attempt has. */
+export function partialName(path: string): string {
+  return join(dirname(path), `${basename(path)}.${randomBytes(4).toString('hex')}.partial`);
+}
+
+async function atomicSink(path: string, { force }: { readonly force: boolean }): Promise<Sink> {
+  const partial = partialName(path);
+  let handle: FileHandle;
+  try {
+    handle = await open(partial, 'wx');
+  } catch (error) {
+    throw usageError(`Expected to create ${partial} but ${reasonOf(error)}.`);
+  }
+  let bytes = 0;
+  return {
+    async write(text) {
+      const chunk = Buffer.from(text);
+      try {
+        await handle.appendFile(chunk);
+        bytes += chunk.length;
+      } catch (error) {
+        // A full disk takes half a row: what stays is whole rows.
+        await handle.truncate(bytes).catch(() => {});
+        throw outputFailed(path, error);
+      }
+    },
+    async finish() {
+      try {
+        await handle.sync();
+        await handle.close();
+        await publish(partial, path, force);
+        await syncFolder(dirname(path));
+      } catch (error) {
+        throw error instanceof RunError ? error : outputFailed(path, error);
+      }
+    },
+    async abandon() {
+      await handle.sync().catch(() => {});
+      await handle.close().catch(() => {});
+      if (bytes > 0) return partial;
+      await rm(partial, { force: true });
+      return undefined;
+    },
+  };
+}
+
+/** Gives the partial file the output's name; without `force` it never replaces what another attempt has published. */
+async function publish(partial: string, path: string, force: boolean): Promise<void> {
+  if (force) return rename(partial, path);
+  try {
+    await link(partial, path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST') return rename(partial, path); // a file system without hard links
+    if (!(await sameContent(partial, path))) {
+      throw new RunError(
+        'OUTPUT_EXISTS',
+        `Expected ${path} to be new but another run has written it meanwhile; this run's rows are in ${partial}.`,
+        {
+          exitCode: ExitCode.Usage,
+          hint: `Compare the two, then keep one: mv ${partial} ${path}`,
+        },
+      );
+    }
+  }
+  await rm(partial, { force: true });
+}
+
+/** Rows carry no time and no host, so two attempts at the same work write the same bytes. */
+async function sameContent(a: string, b: string): Promise<boolean> {
+  if ((await stat(a)).size !== (await stat(b)).size) return false;
+  const [first, second] = [await open(a), await open(b)];
+  try {
+    const [x, y] = [Buffer.alloc(COMPARED_BYTES), Buffer.alloc(COMPARED_BYTES)];
+    for (;;) {
+      const { bytesRead } = await first.read(x, 0, x.length);
+      const other = await second.read(y, 0, y.length);
+      if (bytesRead !== other.bytesRead || x.compare(y, 0, bytesRead, 0, bytesRead) !== 0) return false;
+      if (bytesRead === 0) return true;
+    }
+  } finally {
+    await Promise.all([first.close(), second.close()]);
+  }
+}
+
+/** Read at a time to compare two files. */
+const COMPARED_BYTES = 1 << 20;
+
+/** Without this a power failure can take back the rename. Some file systems refuse to sync a folder. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => {});
+  await handle?.close();
+}
+
+async function directSink(path: string): Promise<Sink> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, 'w');
+  } catch (error) {
+    throw usageError(`Expected to write into ${path} but ${reasonOf(error)}.`);
+  }
+  return {
+    async write(text) {
+      try {
+        await handle.appendFile(text);
+      } catch (error) {
+        throw outputFailed(path, error);
+      }
+    },
+    finish: () => handle.close(),
+    async abandon() {
+      await handle.close().catch(() => {});
+      return undefined;
+    },
+  };
+}
+
+/** Writes a small file whole, replacing what is there. */
+export async function writeAtomically(path: string, text: string): Promise<void> {
+  const sink = await atomicSink(path, { force: true });
+  await sink.write(text);
+  await sink.finish();
+}

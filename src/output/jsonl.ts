@@ -1,0 +1,28 @@
+/** JSON Lines: one object a line, keys in a fixed order, `"v"` the version of the record. */
+
+import { type RowEncoder, type Scores, scoreNames } from './encoder.js';
+import { shortestFloat32 } from './numbers.js';
+import type { ClassifyRow } from './records.js';
+
+/** Raised when a key changes its meaning or goes away; new keys at the end do not raise it. */
+export const RECORD_VERSION = 1;
+
+export function classifyJsonl({ scores }: { readonly scores: Scores }): RowEncoder<ClassifyRow> {
+  const names = scoreNames(scores);
+  const toObject = (row: ClassifyRow): object => {
+    const { path, index, status } = row;
+    const start = { v: RECORD_VERSION, path, index, status };
+    if (row.status === 'error') return { ...start, error: { code: row.error.code, message: row.error.message } };
+    const top = row.top.map((prediction) => ({
+      rank: prediction.rank,
+      class: prediction.class,
+      label: prediction.label,
+      ...Object.fromEntries(names.map((name) => [name, shortestFloat32(prediction[name])])),
+    }));
+    return { ...start, width: row.width, height: row.height, top };
+  };
+  return {
+    header: () => '',
+    encode: (rows) => rows.map((row) => `${JSON.stringify(toObject(row))}\n`).join(''),
+  };
+}
