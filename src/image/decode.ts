@@ -1,0 +1,174 @@
+/** Encoded bytes to RGB pixels. The only importer of sharp. */
+
+import sharp, { type Metadata, type Region, type Sharp, type SharpOptions } from 'sharp';
+import { ImageError } from '../errors.js';
+import type { PhotoFormat } from './format.js';
+import { cropOffset, resizedSize, type Size } from './geometry.js';
+import { enlarge, sourceSpan } from './resample.js';
+
+export type DecodeMode = 'exact' | 'fast';
+
+export interface DecodeOptions {
+  /** Length of the shorter side before the crop, in pixels. */
+  readonly resize: number;
+  /** Side of the centred square, in pixels; at most `resize`. */
+  readonly crop: number;
+  /** Turn the image as its EXIF orientation says. torchvision and Keras do not. */
+  readonly autoOrient: boolean;
+  /** `fast` lets libjpeg and libwebp shrink while they decode, which changes pixels slightly. */
+  readonly decode: DecodeMode;
+  /** Largest width × height that is decoded. */
+  readonly maxPixels: number;
+}
+
+export interface DecodedImage extends Size {
+  /** `crop` × `crop` RGB pixels, row by row. */
+  readonly pixels: Uint8Array;
+}
+
+const CHANNELS = 3;
+
+// Images are decoded several at a time by the caller; libvips's own threads and cache would only get in the way.
+sharp.concurrency(1);
+sharp.cache(false);
+
+// Photos only, from memory: no SVG, PDF, ImageMagick, raw floats, HDR gain maps …
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({
+  operation: [
+    'VipsForeignLoadJpegBuffer',
+    'VipsForeignLoadPngBuffer',
+    'VipsForeignLoadWebpBuffer',
+    'VipsForeignLoadNsgifBuffer',
+    'VipsForeignLoadTiffBuffer',
+    'VipsForeignLoadHeifBuffer',
+  ],
+});
+
+/**
+ * Decodes, resizes and crops as Pillow and torchvision do; transparency is laid over white.
+ *
+ * @throws ImageError TOO_LARGE before any pixel is decoded; DECODE_FAILED for damaged data.
+ */
+export async function decodeImage(bytes: Buffer, format: PhotoFormat, options: DecodeOptions): Promise<DecodedImage> {
+  try {
+    const input: SharpOptions = {
+      // Colour profiles are ignored, as Pillow does. Cut-off and corrupt data fail; mere warnings do not.
+      ignoreIcc: true,
+      failOn: 'error',
+      limitInputPixels: false,
+    };
+    const metadata = await sharp(bytes, input).metadata();
+    const size = options.autoOrient ? metadata.autoOrient : { width: metadata.width, height: metadata.height };
+    checkSize(size, options.maxPixels);
+    const image = await openImage(bytes, input, metadata, options.autoOrient);
+    return { pixels: await cropped(image, size, options), ...size };
+  } catch (error) {
+    throw error instanceof ImageError ? error : damaged(format, error);
+  }
+}
+
+function checkSize({ width, height }: Size, maxPixels: number): void {
+  if (width * height <= maxPixels) return;
+  throw new ImageError(
+    'TOO_LARGE',
+    `Expected at most ${maxPixels} pixels but the image has ${width}x${height} = ${width * height}.`,
+  );
+}
+
+/** The image as an RGB pipeline of sharp, upright where asked for. */
+async function openImage(bytes: Buffer, input: SharpOptions, metadata: Metadata, autoOrient: boolean): Promise<Sharp> {
+  const turn = autoOrient && (metadata.orientation ?? 1) !== 1;
+  const image = turn ? sharp(bytes, input).autoOrient() : sharp(bytes, input);
+  if (metadata.space === 'cmyk') return rgbFromCmyk(image);
+  return metadata.hasAlpha ? image.flatten({ background: '#ffffff' }) : image;
+}
+
+/**
+ * Pillow's `cmyk2rgb` (src/libImaging/Convert.c) instead of libvips's colour-managed conversion, which gives other
+ * colours. Inks are bytes, 255 for full ink.
+ */
+async function rgbFromCmyk(image: Sharp): Promise<Sharp> {
+  const { data, info } = await image
+    .pipelineColourspace('cmyk')
+    .toColourspace('cmyk')
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const pixels = new Uint8Array(width * height * CHANNELS);
+  for (let from = 0, to = 0; to < pixels.length; from += channels, to += CHANNELS) {
+    const white = 255 - (data[from + 3] as number);
+    for (let c = 0; c < CHANNELS; c += 1) {
+      pixels[to + c] = Math.max(0, white - divideBy255((data[from + c] as number) * white));
+    }
+  }
+  return sharp(pixels, { raw: { width, height, channels: CHANNELS }, limitInputPixels: false });
+}
+
+/** Pillow's `MULDIV255` for a product of two bytes. */
+function divideBy255(product: number): number {
+  const rounded = product + 128;
+  return ((rounded >> 8) + rounded) >> 8;
+}
+
+function cropped(image: Sharp, size: Size, options: DecodeOptions): Promise<Uint8Array> {
+  const enlarging = Math.min(size.width, size.height) < options.resize;
+  return enlarging ? enlargedCrop(image, size, options) : reducedCrop(image, size, options);
+}
+
+async function reducedCrop(image: Sharp, size: Size, { resize, crop, decode }: DecodeOptions): Promise<Uint8Array> {
+  const target = resizedSize(size, resize);
+  // Cutting out "all of it" first is what keeps sharp from shrinking on load, which its own option does only in part.
+  const source = decode === 'exact' ? image.extract({ left: 0, top: 0, ...size }) : image;
+  const region: Region = {
+    left: cropOffset(target.width, crop),
+    top: cropOffset(target.height, crop),
+    width: crop,
+    height: crop,
+  };
+  return rgb(source.resize({ ...target, fit: 'fill', kernel: 'linear' }).extract(region), region);
+}
+
+async function enlargedCrop(image: Sharp, size: Size, { resize, crop }: DecodeOptions): Promise<Uint8Array> {
+  const target = resizedSize(size, resize);
+  const axis = (from: number, to: number) => ({ from, to, offset: cropOffset(to, crop), length: crop });
+  const x = axis(size.width, target.width);
+  const y = axis(size.height, target.height);
+  const [columns, rows] = [sourceSpan(x), sourceSpan(y)];
+  const region: Region = {
+    left: columns.start,
+    top: rows.start,
+    width: columns.end - columns.start,
+    height: rows.end - rows.start,
+  };
+  return enlarge(await rgb(image.extract(region), region), x, y);
+}
+
+async function rgb(image: Sharp, { width, height }: Size): Promise<Uint8Array> {
+  const { data, info } = await image.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+  if (info.width !== width || info.height !== height || info.channels !== CHANNELS) {
+    throw new Error(`received ${info.width}x${info.height} pixels of ${info.channels} channels`);
+  }
+  return data;
+}
+
+/** Longest part of a decoder's message that goes into a row, in characters. */
+const MAX_REASON = 120;
+
+/** One sentence from libvips's lines, without its prefixes and without what follows from the first fault. */
+function damaged(format: PhotoFormat, error: unknown): ImageError {
+  const lines = (error instanceof Error ? error.message : String(error)).split('\n');
+  const line = lines.findLast((text) => text.trim() !== '' && !text.startsWith('source:')) ?? '';
+  const reason = line
+    .replace(/^Input buffer (?:has corrupt header|contains unsupported image format)(?:: )?/, '')
+    .replace(/^\w+: /, '')
+    .replace(/[^\x20-\x7e]/g, '?')
+    .replace(/\.+$/, '')
+    .slice(0, MAX_REASON);
+  const detail = reason === '' ? '' : ` (${reason})`;
+  return new ImageError(
+    'DECODE_FAILED',
+    `Expected a whole ${format.toUpperCase()} but its data is damaged or cut off${detail}.`,
+    error,
+  );
+}
