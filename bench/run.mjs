@@ -61,7 +61,7 @@ try {
 }
 
 async function measure(folder) {
-  const machine = describeMachine();
+  const machine = await describeMachine();
   const peers = await peerVersions();
   const source = photoFolder(flags.images);
   const automatic = { batchSize: 'auto', workers: 'auto', threads: 'auto', precision: 'f32' };

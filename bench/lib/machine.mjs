@@ -1,13 +1,12 @@
 /** What the figures were measured on and with. */
 
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { decoderVersions } from '../../dist/image/versions.js';
 import { availableThreads, cpuFeatures } from '../../dist/model/cpu.js';
+import { probeRuntime } from '../../dist/model/runtime.js';
 import { lastLine, output } from './process.mjs';
-
-const require = createRequire(import.meta.url);
 
 /** The interpreter of the peers: $PYTHON, else the benchmark's own virtual environment, else python3. */
 export function python() {
@@ -34,19 +33,25 @@ print(json.dumps(found))`;
   }
 }
 
-/** CPU, threads, memory and this tool's own parts. */
-export function machine() {
+/** CPU, threads, memory and the versions of this tool's own parts. */
+export async function machine() {
+  const probe = await probeRuntime();
+  if (!probe.ok) throw new Error(`TensorFlow does not run: ${probe.message}`);
+  const { sharp, libvips } = await decoderVersions();
   const features = cpuFeatures();
-  const cpu = readModel() ?? features.model;
   return {
-    cpu,
+    cpu: features.model,
     features,
     processors: cpus().length,
     threads: availableThreads(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    node: process.versions.node,
-    tfjsNode: require('@tensorflow/tfjs-node/package.json').version,
-    sharp: require('sharp').versions?.sharp,
+    versions: {
+      node: process.versions.node,
+      'tfjs-node': probe.tfjsNode,
+      tensorflow: probe.tensorflow,
+      sharp,
+      libvips,
+    },
     date: new Date().toISOString().slice(0, 10),
   };
 }
@@ -55,12 +60,4 @@ export function machine() {
 export function bf16Unit({ features }) {
   if (features.amxBf16) return 'AMX';
   return features.avx512Bf16 ? 'AVX-512' : undefined;
-}
-
-function readModel() {
-  try {
-    return readFileSync('/proc/cpuinfo', 'utf8').match(/^model name\s*:\s*(.+)$/m)?.[1];
-  } catch {
-    return undefined;
-  }
 }

@@ -16,12 +16,7 @@ export function report(results) {
 
 function heading({ machine, peers, settings }) {
   const unit = bf16Unit(machine);
-  const versions = [
-    `Node ${machine.node}`,
-    `tfjs-node ${machine.tfjsNode}`,
-    ...(machine.sharp === undefined ? [] : [`sharp ${machine.sharp}`]),
-    ...Object.entries(peers).map(([name, version]) => `${name} ${version}`),
-  ];
+  const versions = Object.entries({ ...machine.versions, ...peers }).map(([name, version]) => `${name} ${version}`);
   return [
     `${machine.date}, ${machine.cpu}, ${machine.processors} processors, ${machine.threads} threads, ${machine.memoryGiB} GiB; ` +
       `bf16: ${unit === undefined ? 'no instructions, not measured' : unit}.`,
