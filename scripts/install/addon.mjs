@@ -18,6 +18,15 @@ export function tfjsNodeFolder() {
   return dirname(require.resolve('@tensorflow/tfjs-node/package.json'));
 }
 
+/** Whether npm has unpacked what the addon is made of. */
+export function hasTfjsNode() {
+  try {
+    return Boolean(tfjsNodeFolder() && require.resolve('node-api-headers/package.json'));
+  } catch {
+    return false;
+  }
+}
+
 /** Compiles tfjs-node's binding (its own sources, unchanged) in `work`; returns the compiler's version. */
 export async function compileAddon(work, platform, say) {
   const compiler = await findCompiler();

@@ -1,10 +1,15 @@
-/** npm's postinstall: gives tfjs-node its native part. `VGG16_TENSORFLOW` chooses the route: wheel (default) or official. */
+/**
+ * Gives tfjs-node its native part. `VGG16_TENSORFLOW` chooses the route: wheel (default) or official.
+ *
+ * npm runs it twice: as `preinstall` (`--before`), so that tfjs-node's own install script finds everything in place and
+ * downloads nothing, and as `postinstall`, for the cases in which the packages were not there yet or npm skipped that.
+ */
 
 import { spawnSync } from 'node:child_process';
-import { lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ADDON, tfjsNodeFolder } from './addon.mjs';
+import { ADDON, hasTfjsNode, tfjsNodeFolder } from './addon.mjs';
 import { cacheFolder } from './cache.mjs';
 import { platform } from './platform.mjs';
 import { again, InstallError, lastLines, run } from './process.mjs';
@@ -24,21 +29,32 @@ async function installOfficial() {
 
 async function installWheel() {
   const began = performance.now();
-  const runtime = await ensureRuntime({ cache: cacheFolder(), platform: platform(), say });
-  link(runtime);
+  const wanted = platform();
+  const runtime = await ensureRuntime({ cache: cacheFolder(), platform: wanted, say });
+  if (!isLinked(runtime)) link(runtime, wanted);
   say(`TensorFlow ready in ${((performance.now() - began) / 1000).toFixed(1)} s (${runtime})`);
 }
 
-/** Puts links to the runtime where tfjs-node looks for its native part. */
-function link(runtime) {
+function isLinked(runtime) {
+  const addon = join(tfjsNodeFolder(), ADDON);
+  return existsSync(addon) && realpathSync(addon) === realpathSync(join(runtime, ADDON));
+}
+
+/**
+ * Puts links to the runtime where tfjs-node looks for its native part. tfjs-node's own install script, which npm may run
+ * after this, downloads nothing when it finds the addon and a library of the name that it would download.
+ */
+function link(runtime, { official, libraries }) {
   const folder = tfjsNodeFolder();
-  for (const name of [ADDON, join('deps', 'lib')]) {
-    const place = join(folder, name);
-    const target = join(runtime, name);
-    if (lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() && readlinkSync(place) === target) continue;
-    mkdirSync(dirname(place), { recursive: true });
-    rmSync(place, { recursive: true, force: true });
-    symlinkSync(target, place);
+  const libs = join('deps', 'lib');
+  const links = [ADDON, ...readdirSync(join(runtime, libs)).map((name) => join(libs, name))].map((name) => [
+    name,
+    name,
+  ]);
+  for (const name of ['lib', 'deps']) rmSync(join(folder, name), { recursive: true, force: true });
+  for (const [place, target] of [...links, [join(libs, official), join(libs, libraries[0])]]) {
+    mkdirSync(dirname(join(folder, place)), { recursive: true });
+    symlinkSync(join(runtime, target), join(folder, place));
   }
 }
 
@@ -67,7 +83,8 @@ async function install(route = process.env.VGG16_TENSORFLOW || 'wheel') {
 }
 
 try {
-  await install();
+  const before = process.argv.includes('--before');
+  if (!before || (hasTfjsNode() && process.env.VGG16_TENSORFLOW !== 'official')) await install();
 } catch (error) {
   const hint = error instanceof InstallError ? error.hint : again();
   say(`${error.message}\n       Type: ${hint}`);

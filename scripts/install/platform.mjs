@@ -10,6 +10,7 @@ const soname = (name) => [`-Wl,-soname,${name}`];
 const installName = (name) => [`-Wl,-install_name,@rpath/${name}`];
 
 const LINUX = {
+  official: 'libtensorflow.so.2.9.1',
   libraries: ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'],
   mute: 'libvgg16_mute.so',
   soname,
@@ -18,7 +19,7 @@ const LINUX = {
 
 /**
  * The wheel that holds the libraries, by `process.platform-process.arch`. Any Python's wheel has the same libraries;
- * 3.11's is taken. Only linux-x64 has been built and run by the project's own tests.
+ * 3.11's is taken. `official` is the library that tfjs-node would download. Only linux-x64 has been built and run by the project's own tests.
  */
 const PLATFORMS = {
   'linux-x64': { ...LINUX, distribution: 'tensorflow-cpu', tags: ['manylinux_2_27_x86_64'], megabytes: 276 },
@@ -27,6 +28,7 @@ const PLATFORMS = {
     distribution: 'tensorflow',
     tags: ['macosx_12_0_arm64'],
     megabytes: 223,
+    official: 'libtensorflow.dylib',
     libraries: ['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib'],
     mute: 'libvgg16_mute.dylib',
     soname: installName,
