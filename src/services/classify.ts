@@ -150,23 +150,27 @@ function decodedBatches(options: ClassifyOptions, { preset }: ModelCard, setting
 function batchRunner(opening: Promise<Engine>, options: ClassifyOptions, card: ModelCard, settings: RunSettings) {
   const imageBytes = card.architecture.inputSize ** 2 * INPUT_CHANNELS;
   const free: ArrayBuffer[] = [];
-  return async (batch: readonly Decoded[]): Promise<ClassifyRow[] | null> => {
-    const images = batch.flatMap(({ image }) => (image === undefined ? [] : [image]));
-    if (images.length === 0) return batch.map(({ file, error }) => failedRow(file, error));
+
+  const predict = async (images: readonly LoadedImage[]): Promise<Prediction[][] | null> => {
+    if (images.length === 0) return [];
     const pixels = free.pop() ?? new ArrayBuffer(settings.batchSize * imageBytes);
     const bytes = new Uint8Array(pixels);
     for (const [i, image] of images.entries()) bytes.set(image.pixels, i * imageBytes);
-
     const engine = await opening;
     const result = await engine.run(pixels, images.length);
     free.push(result.pixels);
-    if (result.outputs === null) return null;
-    const predictions = topPredictions(result.outputs, images.length, card.labels);
-    let position = 0;
-    return batch.map(({ file, image, error }) => {
-      if (image === undefined) return failedRow(file, error);
-      return classifiedRow(file, image, predictions[position++] ?? [], options.threshold);
-    });
+    return result.outputs && topPredictions(result.outputs, images.length, card.labels);
+  };
+
+  return async (batch: readonly Decoded[]): Promise<ClassifyRow[] | null> => {
+    const predictions = await predict(batch.flatMap(({ image }) => (image === undefined ? [] : [image])));
+    if (predictions === null) return null;
+    const inOrder = predictions.values();
+    return batch.map((item) =>
+      item.image === undefined
+        ? failedRow(item.file, item.error)
+        : classifiedRow(item.file, item.image, inOrder.next().value ?? [], options.threshold),
+    );
   };
 }
 
