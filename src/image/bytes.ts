@@ -8,6 +8,9 @@ import { isUtf8 } from 'node:buffer';
 /** Longest UTF-8 sequence, in bytes. */
 const MAX_SEQUENCE = 4;
 
+/** Added to a byte's value it gives a character that is no byte and ends in the same byte. */
+const HIDDEN = 0x100;
+
 /** A path from the outside (UTF-8 text or raw bytes) as a byte string. */
 export function toByteString(path: string | Uint8Array): string {
   return (
@@ -39,4 +42,17 @@ function sequenceLength(bytes: Buffer, at: number): number {
     if (isUtf8(bytes.subarray(at, at + length))) return length;
   }
   return 0;
+}
+
+/**
+ * Line ends as characters beyond a byte: `.` in the regular expressions behind globs does not match line ends. What
+ * becomes of the path as bytes stays the same, for `toBuffer` keeps the low byte of each character.
+ */
+export function hideLineEnds(byteString: string): string {
+  return byteString.replace(/[\n\r]/g, (end) => String.fromCharCode(end.charCodeAt(0) + HIDDEN));
+}
+
+/** Undoes `hideLineEnds`. */
+export function showLineEnds(byteString: string): string {
+  return byteString.replace(/[\u010a\u010d]/g, (end) => String.fromCharCode(end.charCodeAt(0) - HIDDEN));
 }

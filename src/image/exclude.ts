@@ -1,7 +1,7 @@
 /** `--exclude`: globs for files and folders that are not looked at. */
 
 import picomatch from 'picomatch';
-import { toByteString } from './bytes.js';
+import { hideLineEnds, toByteString } from './bytes.js';
 
 /**
  * A test for absolute byte-string paths. A glob is compared with the end of the path below `cwd` (`*_thumb.jpg`,
@@ -11,15 +11,18 @@ import { toByteString } from './bytes.js';
 export function excludeFilter(globs: readonly string[], cwd: string): (path: string) => boolean {
   if (globs.length === 0) return () => false;
   const patterns = globs.flatMap((glob) => {
-    const pattern = toByteString(glob).replace(/^\.\//, '').replace(/\/+$/, '');
+    const pattern = hideLineEnds(toByteString(glob)).replace(/^\.\//, '').replace(/\/+$/, '');
     const anchored = pattern.startsWith('/') ? pattern : `**/${pattern}`;
     return [anchored, `${anchored}/**`];
   });
   const matches = picomatch(patterns, { dot: true });
-  const inside = cwd === '/' ? '/' : `${cwd}/`;
+  const inside = cwd === '/' ? '/' : `${hideLineEnds(cwd)}/`;
   const absolute = picomatch(
     patterns.filter((pattern) => pattern.startsWith('/')),
     { dot: true },
   );
-  return (path) => absolute(path) || matches(path.startsWith(inside) ? path.slice(inside.length) : path);
+  return (path) => {
+    const subject = hideLineEnds(path);
+    return absolute(subject) || matches(subject.startsWith(inside) ? subject.slice(inside.length) : subject);
+  };
 }

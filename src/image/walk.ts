@@ -3,7 +3,7 @@
 import fs, { type Dirent, type Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path/posix';
 import fastGlob from 'fast-glob';
-import { toBuffer } from './bytes.js';
+import { hideLineEnds, showLineEnds, toBuffer } from './bytes.js';
 
 export interface WalkOptions {
   /** Absolute; relative patterns start here. */
@@ -31,15 +31,22 @@ export interface Walk {
 /** Lists what is there. Names that start with a dot count only where a glob asks for them. */
 export async function walk(options: WalkOptions): Promise<Walk> {
   const tree = new ByteTree(options);
-  const found = fastGlob.stream(options.pattern ?? (options.recursive ? '**' : '*'), {
-    cwd: options.cwd,
+  const cwd = hideLineEnds(options.cwd);
+  const pattern = options.pattern === null ? (options.recursive ? '**' : '*') : hideLineEnds(options.pattern);
+  const found = fastGlob.stream(pattern, {
+    cwd,
     fs: tree.methods,
     followSymbolicLinks: options.followSymlinks,
     unique: false,
   });
   const files: string[] = [];
-  for await (const entry of found as AsyncIterable<string>) files.push(resolve(options.cwd, entry));
-  return { files, unreadable: tree.unreadable, links: tree.links, realPath: (file) => tree.realPath(file) };
+  for await (const entry of found as AsyncIterable<string>) files.push(showLineEnds(resolve(cwd, entry)));
+  return {
+    files,
+    unreadable: tree.unreadable.map(showLineEnds),
+    links: tree.links,
+    realPath: (file) => tree.realPath(hideLineEnds(file)),
+  };
 }
 
 /** Whether an argument that names nothing can be meant as a glob. */
@@ -58,7 +65,7 @@ export function realPath(path: string): string {
 
 type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
 
-/** The file system as fast-glob sees it: names as byte strings, without what is excluded and without loops of links. */
+/** The file system as fast-glob sees it: byte strings with hidden line ends, nothing excluded, no loops of links. */
 class ByteTree {
   readonly unreadable: string[] = [];
   links = 0;
@@ -72,8 +79,8 @@ class ByteTree {
   realPath(file: string): string {
     if (this.#linked.has(file)) return realPath(file);
     const folder = dirname(file);
-    const real = this.#folders.get(folder) ?? realPath(folder);
-    return real === folder ? file : join(real, file.slice(file.lastIndexOf('/') + 1));
+    const real = this.#folders.get(folder) ?? hideLineEnds(realPath(folder));
+    return showLineEnds(real === folder ? file : join(real, file.slice(file.lastIndexOf('/') + 1)));
   }
 
   /** The part of node:fs that fast-glob's asynchronous walk uses. */
@@ -104,7 +111,7 @@ class ByteTree {
   #visible(folder: string, entries: readonly Dirent<Buffer>[]): Dirent[] {
     const visible: Dirent[] = [];
     for (const entry of entries) {
-      const name = entry.name.toString('latin1');
+      const name = hideLineEnds(entry.name.toString('latin1'));
       const path = join(folder, name);
       if (this.options.excluded(path)) continue;
       if (entry.isSymbolicLink()) {
@@ -118,7 +125,7 @@ class ByteTree {
 
   /** A folder that is reached from inside itself, through a link. */
   #isLoop(folder: string): boolean {
-    const real = realPath(folder);
+    const real = hideLineEnds(realPath(folder));
     this.#folders.set(folder, real);
     if (!this.options.followSymlinks) return false;
     for (let above = dirname(folder); this.#folders.has(above); above = dirname(above)) {
