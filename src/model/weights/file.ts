@@ -123,8 +123,15 @@ export function shown(value: unknown): string {
     return `[${items.join(', ')}${value.length > SHOWN_ITEMS ? ', …' : ''}]`;
   }
   if (typeof value === 'object' && value !== null) return 'an object';
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  const text = (typeof value === 'string' ? JSON.stringify(value) : String(value)).replace(UNPRINTABLE, escaped);
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+}
+
+/** Controls that JSON.stringify leaves (DEL, C1), and what reorders or breaks lines: a terminal must not get them. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+function escaped(character: string): string {
+  return `\\u{${(character.codePointAt(0) as number).toString(16)}}`;
 }
 
 const SHOWN_ITEMS = 6;
