@@ -8,7 +8,7 @@ import type { FlagShape } from './config-file.js';
 import { type DefaultValue, type FlagForm, readDefaults } from './defaults.js';
 import { errorObject, toRunError, valueError } from './errors.js';
 import { talkFlags } from './flags/session.js';
-import { FlagValueError, variableOf } from './flags/values.js';
+import { FlagValueError, type FlagValues, variableOf } from './flags/values.js';
 import { type Style, styleOf, wantsColor } from './style.js';
 
 export abstract class BaseCommand extends Command {
@@ -32,6 +32,19 @@ export abstract class BaseCommand extends Command {
   /** Folder for models, from --cache-dir or the user's own. */
   protected cacheDirectory(flags: { readonly 'cache-dir'?: string | undefined }): string {
     return flags['cache-dir'] ?? this.config.cacheDir;
+  }
+
+  /** The command's flags and arguments, checked; `command` is the class itself. */
+  protected async read<F extends Interfaces.FlagInput>(command: {
+    readonly flags: F;
+    readonly args?: Interfaces.ArgInput;
+  }): Promise<{
+    readonly flags: FlagValues<F & typeof talkFlags>;
+    readonly inputs: readonly string[];
+    readonly args: Readonly<Record<string, unknown>>;
+  }> {
+    const { flags, args } = await this.parse(command as Interfaces.Input<object, object, Record<string, unknown>>);
+    return { flags: flags as FlagValues<F & typeof talkFlags>, args, inputs: (args.inputs ?? []) as string[] };
   }
 
   /** Flags as typed, before the environment, the project's configuration and the user's. */

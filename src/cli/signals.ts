@@ -5,6 +5,8 @@ import { ExitCode } from '../errors.js';
 /** After SIGTERM the batch in flight has this long; engines such as Kubernetes and Slurm kill soon after. */
 const TERM_GRACE_MS = 1500;
 
+export type SignalName = 'SIGINT' | 'SIGTERM';
+
 export class Interruption {
   readonly #soft = new AbortController();
   readonly #hard = new AbortController();
@@ -14,7 +16,7 @@ export class Interruption {
   readonly #onTerminate = () => this.#receive(ExitCode.Terminated);
 
   /** `onFirst` is told of the first signal, to say that the run is ending. */
-  constructor(private readonly onFirst: (name: 'SIGINT' | 'SIGTERM') => void) {
+  constructor(private readonly onFirst: (name: SignalName) => void) {
     process.on('SIGINT', this.#onInterrupt);
     process.on('SIGTERM', this.#onTerminate);
   }
@@ -32,6 +34,11 @@ export class Interruption {
   /** 130 or 143 after a signal. */
   get exitCode(): ExitCode | undefined {
     return this.#exitCode;
+  }
+
+  get signalName(): SignalName | undefined {
+    if (this.#exitCode === undefined) return undefined;
+    return this.#exitCode === ExitCode.Terminated ? 'SIGTERM' : 'SIGINT';
   }
 
   /** Ends the run for a reason that is no signal: nobody reads the output any more. */

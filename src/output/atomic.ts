@@ -175,6 +175,12 @@ async function directSink(path: string): Promise<Sink> {
 /** Writes a small file whole, replacing what is there. */
 export async function writeAtomically(path: string, text: string): Promise<void> {
   const sink = await atomicSink(path, { force: true });
-  await sink.write(text);
-  await sink.finish();
+  try {
+    await sink.write(text);
+    await sink.finish();
+  } catch (error) {
+    const partial = await sink.abandon();
+    if (partial !== undefined) await rm(partial, { force: true });
+    throw error;
+  }
 }

@@ -76,7 +76,7 @@ export function classifyTable(options: ClassifyTableOptions): RowEncoder<Classif
       if (pathWidth === 0) fixPathWidth(rows);
       const heading = headed
         ? ''
-        : dim(line('path', `${pad('label', labelWidth)}${GAP}${'score'.padStart(scoreWidth)}`).trimEnd()) + '\n';
+        : `${dim(line('path', `${pad('label', labelWidth)}${GAP}${'score'.padStart(scoreWidth)}`).trimEnd())}\n`;
       headed = true;
       return heading + rows.map(encodeRow).join('');
     },

@@ -1,8 +1,8 @@
 /** Which images: shared by every command that reads a stream of them. */
 
-import { Args, Flags } from '@oclif/core';
+import { Args } from '@oclif/core';
 import { parseShard } from '../shard.js';
-import { FlagValueError, filled, group, toggle, value, whole } from './values.js';
+import { FlagValueError, filled, group, repeatable, toggle, value, whole } from './values.js';
 
 /** Formats that are looked for in folders; a file that is named is taken whatever its extension. */
 export const DEFAULT_EXTENSIONS = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'tif', 'tiff', 'avif'] as const;
@@ -42,10 +42,8 @@ export const inputFlags = group('INPUT', {
     defaultHelp: DEFAULT_EXTENSIONS.join(','),
     summary: 'Extensions to look for in folders, in any case.',
   }),
-  exclude: Flags.string({
+  exclude: repeatable(filled('a glob'), {
     helpValue: 'GLOB',
-    multiple: true,
-    multipleNonGreedy: true,
     summary: 'Leave out the paths that match; can be given again.',
   }),
   'follow-symlinks': toggle({ allowNo: true, default: false, summary: 'Follow symbolic links inside folders.' }),

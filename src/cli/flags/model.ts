@@ -20,16 +20,16 @@ export const modelFlags = group('MODEL', {
     summary: "Names of the classes: one a line, or JSON; in place of the model's own.",
   }),
   preset: value(oneOf(['torchvision', 'keras', 'caffe']), {
+    helpValue: 'torchvision|keras|caffe',
     summary: 'Preprocessing that the weights were trained with, where the file does not say.',
   }),
   seed: value(whole({ min: 0, max: MAX_SEED }), {
     helpValue: 'N',
-    default: 0,
-    summary: 'Seed of the weights of --model random.',
+    summary: 'Seed of the weights of --model random; default 0.',
   }),
   'num-classes': value(whole({ min: 1, max: MAX_CLASSES }), {
     helpValue: 'N',
-    summary: 'Classes of --model random; default 1000.',
+    summary: 'Classes of --model random (default 1000); of another model: as many as it must have.',
   }),
 });
 
@@ -40,6 +40,7 @@ export const imageFlags = group('MODEL', {
     summary: 'Turn photos upright by their EXIF data; off: as torchvision and Keras do.',
   }),
   decode: value(oneOf(['exact', 'fast']), {
+    helpValue: 'exact|fast',
     default: 'exact',
     summary: 'exact: the pixels that PIL would give; fast: let the JPEG decoder reduce large photos.',
   }),

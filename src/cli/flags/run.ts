@@ -48,6 +48,7 @@ export const runFlags = group('RUN', {
     summary: "TensorFlow's threads; auto: the processors that this process may use (cgroup, Slurm).",
   }),
   precision: value(oneOf(['f32', 'bf16', 'auto']), {
+    helpValue: 'f32|bf16|auto',
     default: 'f32',
     summary: 'Arithmetic of the network; auto: bf16 where the processor is fast at it (AMX), else f32.',
   }),
@@ -57,6 +58,7 @@ export const runFlags = group('RUN', {
     summary: 'Largest width × height that is decoded.',
   }),
   'on-error': value(oneOf(['skip', 'fail']), {
+    helpValue: 'skip|fail',
     default: 'skip',
     summary: 'An image that fails: skip (a row with its error) or fail (stop there).',
   }),

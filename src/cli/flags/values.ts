@@ -44,8 +44,20 @@ export function parseDecimal(text: string, { min, max }: Range): number {
   return value;
 }
 
-/** A flag with a value; undefined when it is not given and has no default. */
-export type ValueFlag<T> = Interfaces.OptionFlag<T>;
+/**
+ * A flag with a value of type T. oclif's own types cannot carry T: it makes T and `T | undefined` one and the same, which
+ * exactOptionalPropertyTypes refuses. So the value's type travels beside them, and FlagValues reads it.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type ValueFlag<T> = Interfaces.OptionFlag<any> & { readonly produces?: T };
+
+/** A flag without a value. */
+export type SwitchFlag<T extends boolean | undefined> = Interfaces.BooleanFlag<boolean> & { readonly produces?: T };
+
+/** What parsing gives for a set of flags. */
+export type FlagValues<F> = {
+  readonly [K in keyof F]: F[K] extends { readonly produces?: infer T } ? T : never;
+};
 
 interface Look {
   /** One line of help, a sentence. */
@@ -59,7 +71,7 @@ interface Look {
 }
 
 interface Defaulted<T> extends Look {
-  readonly default: T;
+  readonly default: NoInfer<T>;
   /** The default as it would be typed, where that is not the value as text. */
   readonly defaultHelp?: string;
 }
@@ -85,13 +97,17 @@ export function value<T>(parse: (text: string) => T, look: Look | Defaulted<T>):
   return (Flags.string as (settings: object) => unknown)(settings) as ValueFlag<T | undefined>;
 }
 
-/** A flag without a value. */
-export function toggle(
-  look: Look & { readonly default: boolean; readonly allowNo?: boolean },
-): Interfaces.BooleanFlag<boolean>;
-export function toggle(look: Look & { readonly allowNo?: boolean }): Interfaces.BooleanFlag<boolean | undefined>;
-export function toggle(look: Look): Interfaces.BooleanFlag<boolean | undefined> {
-  return Flags.boolean(look as object) as Interfaces.BooleanFlag<boolean | undefined>;
+/** A flag that can be given again: all its values, in order. */
+export function repeatable<T>(parse: (text: string) => T, look: Look): ValueFlag<readonly T[] | undefined> {
+  const more = { multiple: true, multipleNonGreedy: true };
+  return value(parse, { ...look, ...more }) as ValueFlag<readonly T[] | undefined>;
+}
+
+/** A flag without a value; with `allowNo` also as `--no-…`. */
+export function toggle(look: Look & { readonly default: boolean; readonly allowNo?: boolean }): SwitchFlag<boolean>;
+export function toggle(look: Look & { readonly allowNo?: boolean }): SwitchFlag<boolean | undefined>;
+export function toggle(look: Look): SwitchFlag<boolean | undefined> {
+  return Flags.boolean(look as object);
 }
 
 /** One of a few words. */

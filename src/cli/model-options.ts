@@ -1,0 +1,41 @@
+/** The model group's flags → what opening a model needs. */
+
+import { readFile } from 'node:fs/promises';
+import { usageError } from '../errors.js';
+import type { OpenOptions } from '../model/open.js';
+import type { PresetName } from '../model/preset.js';
+import { reasonOf } from '../output/sink.js';
+
+export interface ModelFlags {
+  readonly model: string;
+  readonly labels?: string | undefined;
+  readonly preset?: PresetName | undefined;
+  readonly seed?: number | undefined;
+  readonly 'num-classes'?: number | undefined;
+}
+
+export async function openOptions(flags: ModelFlags, cacheDir: string): Promise<OpenOptions> {
+  if (flags.seed !== undefined && flags.model !== 'random') {
+    throw usageError(`Expected --model random with --seed but received --model ${flags.model}.`);
+  }
+  const numClasses = flags['num-classes'];
+  return {
+    seed: flags.seed ?? DEFAULT_SEED,
+    ...(numClasses === undefined ? {} : { numClasses }),
+    ...(flags.labels === undefined ? {} : { labels: await readLabels(flags.labels) }),
+    ...(flags.preset === undefined ? {} : { preset: flags.preset }),
+    cacheDir,
+  };
+}
+
+/** Of --model random when --seed is not given. */
+const DEFAULT_SEED = 0;
+
+async function readLabels(file: string): Promise<readonly string[]> {
+  const { parseLabels } = await import('../model/labels.js');
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const reason = error.code === 'ENOENT' ? 'it does not exist' : reasonOf(error);
+    throw usageError(`Expected to read labels from ${file} for --labels but ${reason}.`);
+  });
+  return parseLabels(text, file);
+}

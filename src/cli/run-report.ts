@@ -1,0 +1,39 @@
+/** What a run says on stderr besides its progress: failed images, the closing line. */
+
+import { printable } from '../output/printable.js';
+import type { FailedRow } from '../output/records.js';
+import type { RunCounts } from '../services/run.js';
+import { formatCount, formatDuration, formatSpeed } from './rate.js';
+import type { SignalName } from './signals.js';
+
+/** Failed images named on stderr; all of them are in the output and in the record of the run. */
+export const MAX_FAILURES_NAMED = 10;
+
+/** `a/b.jpg: DECODE_FAILED: …` */
+export function failureLine({ path, error }: FailedRow): string {
+  return `${printable(path)}: ${error.code}: ${printable(error.message)}`;
+}
+
+export interface Ending {
+  readonly counts: Readonly<RunCounts>;
+  readonly seconds: number;
+  readonly imagesPerSecond: number;
+  /** The complete output; undefined on stdout or when there is none. */
+  readonly output: string | undefined;
+}
+
+/** `1,000 images in 16.2 s (61.7 img/s), 3 failed → labels.csv` */
+export function closingLine({ counts, seconds, imagesPerSecond, output }: Ending): string {
+  const images = `${formatCount(counts.seen)} ${counts.seen === 1 ? 'image' : 'images'}`;
+  const failed = counts.failed === 0 ? '' : `, ${formatCount(counts.failed)} failed`;
+  const arrow = output === undefined ? '' : ` → ${printable(output)}`;
+  return `${images} in ${formatDuration(seconds)} (${formatSpeed(imagesPerSecond)} img/s)${failed}${arrow}`;
+}
+
+/** How a run that was interrupted ended, and where its rows are. */
+export function interruptionLine(name: SignalName, counts: Readonly<RunCounts>, partial: string | undefined): string {
+  const rows = `${formatCount(counts.seen)} ${counts.seen === 1 ? 'row' : 'rows'}`;
+  return partial === undefined
+    ? `Interrupted (${name}) after ${rows}.`
+    : `Interrupted (${name}): ${rows} are in ${printable(partial)}.`;
+}
