@@ -1,0 +1,43 @@
+import { Args } from '@oclif/core';
+import { BaseCommand } from '../../cli/base-command.js';
+import { modelFlags } from '../../cli/flags/model.js';
+import { jsonFlags } from '../../cli/flags/session.js';
+
+export default class ModelInspect extends BaseCommand {
+  static override summary = 'Show the layers of a model, and where it comes from.';
+  static override description =
+    'Lists each layer with its output shape, parameters and multiply-accumulates. Without MODEL: the plain VGG-16 of ' +
+    'the paper for --num-classes classes. Exit code: 5 when the model is missing, damaged, or no VGG-16.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --num-classes 10',
+    '<%= config.bin %> <%= command.id %> mini',
+    '<%= config.bin %> <%= command.id %> weights.pth --json',
+  ];
+  static override args = {
+    model: Args.string({
+      name: 'MODEL',
+      ignoreStdin: true,
+      description: 'imagenet, mini, random, or a .safetensors or .pth file.',
+    }),
+  };
+  static override flags = {
+    'num-classes': modelFlags['num-classes'],
+    labels: modelFlags.labels,
+    preset: modelFlags.preset,
+    ...jsonFlags,
+  };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(ModelInspect);
+    const [{ openOptions }, { inspectModel }, { inspectionText }] = await Promise.all([
+      import('../../cli/model-options.js'),
+      import('../../services/model/inspect.js'),
+      import('../../cli/inspection.js'),
+    ]);
+    // Without MODEL it is the network that `random` fills, so that its flags are checked alike.
+    const open = await openOptions({ ...flags, model: args.model ?? 'random' }, this.cacheDirectory(flags));
+    const found = await inspectModel({ model: args.model, open });
+    this.log(flags.json ? JSON.stringify(found, null, 2) : inspectionText(found, this.style(process.stdout)));
+  }
+}

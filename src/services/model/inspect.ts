@@ -1,0 +1,42 @@
+/** Describe a model: its structure in numbers, and what its card says. */
+
+import { type Architecture, vgg16 } from '../../model/architecture.js';
+import type { ModelCard } from '../../model/card.js';
+import { rememberedHash } from '../../model/hash.js';
+import { type OpenOptions, openModel } from '../../model/open.js';
+import { type Summary, summarize } from '../../model/summary.js';
+
+export interface InspectOptions {
+  /** A known name or the path of a weight file; `undefined` for the plain network of the paper. */
+  readonly model: string | undefined;
+  readonly open: OpenOptions;
+}
+
+export interface Inspection {
+  readonly architecture: Architecture;
+  readonly summary: Summary;
+  /** `null` for the plain network. */
+  readonly model: (Omit<ModelCard, 'architecture'> & { readonly file: InspectedFile | null }) | null;
+}
+
+export interface InspectedFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** In hex. */
+  readonly sha256: string;
+}
+
+/** Reads the model's header, and all of its file for the hash. Throws as `openModel` does. */
+export async function inspectModel({ model: name, open }: InspectOptions): Promise<Inspection> {
+  if (name === undefined) {
+    const architecture = vgg16(open.numClasses);
+    return { architecture, summary: summarize(architecture), model: null };
+  }
+  const { card, file } = await openModel(name, open);
+  const { architecture, ...rest } = card;
+  return {
+    architecture,
+    summary: summarize(architecture),
+    model: { ...rest, file: file && { ...file, sha256: await rememberedHash(file.path, open.cacheDir) } },
+  };
+}
