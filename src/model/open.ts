@@ -141,7 +141,7 @@ function foreignPreset(file: WeightFile, { naming }: NamedTensors, options: Open
   if (options.preset === undefined) {
     throw usageError(
       `${file.path} does not say how its images have to be prepared.`,
-      `Add --preset ${Object.keys(PRESETS).join(', --preset ')}: what the weights were trained with.`,
+      `Add --preset ${Object.keys(PRESETS).join(' or --preset ')}: what the weights were trained with.`,
     );
   }
   return PRESETS[options.preset];

@@ -71,10 +71,22 @@ export function torchTable(storages: Map<string, Storage>, path: string): Pickle
     return new TensorReference(reference.storage, offset as number, shape, strides);
   }
 
+  /** Empty, or, as Python 2 wrote it, with a list of [key, value]. */
+  function orderedDict([pairs = []]: readonly unknown[]): PickleDict {
+    const dict = new PickleDict();
+    if (!Array.isArray(pairs)) throw damaged('an OrderedDict has no list of its items');
+    for (const pair of pairs) {
+      if (!Array.isArray(pair) || pair.length !== 2) throw damaged(`an item of an OrderedDict is ${shown(pair)}`);
+      if (dict.has(pair[0])) throw damaged(`the key ${shown(pair[0])} occurs twice`);
+      dict.set(pair[0], pair[1]);
+    }
+    return dict;
+  }
+
   const globals: Readonly<Record<string, PickleGlobal>> = Object.fromEntries(
     (
       [
-        ['collections.OrderedDict', () => new PickleDict()],
+        ['collections.OrderedDict', orderedDict],
         ['torch._utils._rebuild_tensor_v2', rebuildTensor],
         // Before PyTorch 0.4, as in torchvision's own files of 2017.
         ['torch._utils._rebuild_tensor', rebuildTensor],

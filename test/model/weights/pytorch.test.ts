@@ -127,6 +127,28 @@ describe('readPytorch', () => {
     expect(await refusal(pickle(']q\x00h\x00aQ'))).toContain('no storage');
   });
 
+  it('reads what PyTorch 0.1 wrote from Python 2, which is how old published files look', async () => {
+    const old = (value: string) => `U${String.fromCharCode(value.length)}${value}`;
+    const store = `(${old('storage')}ctorch\nFloatStorage\n${old('77')}${old('cpu')}K\x04NtQ`;
+    const row = `ctorch._utils\n_rebuild_tensor\n(${store}K\x00K\x02K\x02\x86K\x02K\x01\x86tR`;
+    const elements = Buffer.alloc(8);
+    elements.writeBigUInt64LE(4n);
+    const legacy = (value: Buffer) =>
+      Buffer.concat([
+        Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex'),
+        pickle('M\xe9\x03'),
+        pickle('}', old('little_endian'), '\x88s'),
+        value,
+        pickle(`]${old('77')}a`),
+        elements,
+        Buffer.alloc(16),
+      ]);
+    const { tensors, bytes } = await read(legacy(pickle(`ccollections\nOrderedDict\n](](${old('a')}${row}ee\x85R`)));
+    expect(tensors).toMatchObject([{ name: 'a', shape: [2, 2], type: 'f32', offset: bytes - 16, byteLength: 16 }]);
+    const twice = pickle(`ccollections\nOrderedDict\n](](${old('a')}${row}e](${old('a')}${row}ee\x85R`);
+    expect((await failure(read(legacy(twice)))).message).toContain('occurs twice');
+  });
+
   it('refuses a big-endian file, a TorchScript program, compressed records and a zip that is no model', async () => {
     const good = stateDict(text('a'), tensor());
     const data = { 'data/0': Buffer.alloc(16) };
