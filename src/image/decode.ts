@@ -2,7 +2,7 @@
 
 import sharp, { type Metadata, type Region, type Sharp, type SharpOptions } from 'sharp';
 import { ImageError } from '../errors.js';
-import type { PhotoFormat } from './format.js';
+import { FORMAT_NAMES, type PhotoFormat } from './format.js';
 import { cropOffset, resizedSize, type Size } from './geometry.js';
 import { enlarge, sourceSpan } from './resample.js';
 
@@ -168,7 +168,7 @@ function damaged(format: PhotoFormat, error: unknown): ImageError {
   const detail = reason === '' ? '' : ` (${reason})`;
   return new ImageError(
     'DECODE_FAILED',
-    `Expected a whole ${format.toUpperCase()} but its data is damaged or cut off${detail}.`,
+    `Expected a whole ${FORMAT_NAMES[format]} but its data is damaged or cut off${detail}.`,
     error,
   );
 }

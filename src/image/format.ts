@@ -3,7 +3,17 @@
 /** Bytes looked at. A major brand and the usual number of compatible brands of an AVIF file fit in. */
 const HEAD_BYTES = 64;
 
-export type PhotoFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'avif';
+/** The formats that are decoded, as people write them. */
+export const FORMAT_NAMES = {
+  jpeg: 'JPEG',
+  png: 'PNG',
+  webp: 'WebP',
+  gif: 'GIF',
+  tiff: 'TIFF',
+  avif: 'AVIF',
+} as const;
+
+export type PhotoFormat = keyof typeof FORMAT_NAMES;
 
 export type Sniffed = { readonly format: PhotoFormat } | { readonly other: string };
 
