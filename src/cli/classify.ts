@@ -2,6 +2,7 @@
 
 import { type ExitCode, usageError } from '../errors.js';
 import type { ModelCard } from '../model/card.js';
+import { checkOutput } from '../output/atomic.js';
 import { classifyCsv, classifyLongCsv } from '../output/csv.js';
 import type { RowEncoder, RowFormat, Scores } from '../output/encoder.js';
 import { classifyJsonl } from '../output/jsonl.js';
@@ -64,6 +65,7 @@ export async function runClassify(
   const onTerminal = flags.output === STDOUT && process.stdout.isTTY === true;
   const format = formatOf(flags.format, flags.output, onTerminal);
   checkCombinations(flags, format);
+  if (flags.output !== STDOUT) await checkOutput(flags.output, { force: flags.force === true });
   const images = await openInputs(inputs, flags);
   const interruption = new Interruption((name) => {
     const how = name === 'SIGINT' ? 'Finishing the batch in flight; Ctrl-C again ends at once.' : 'Ending (SIGTERM).';
@@ -71,7 +73,7 @@ export async function runClassify(
   });
   const progress = await openProgress(progressStyle(flags));
   try {
-    if (flags['dry-run'] === true) return await listInputs(images, flags, interruption, session);
+    if (flags['dry-run'] === true) return await listInputs(images, flags.quiet === true, interruption, session);
     const open = await openOptions(flags, session.cacheDir);
     const sink = await openSink(flags.output, flags.force === true, () => interruption.stop());
     const exitCode = await streamRun<ClassifyRow>({
@@ -98,17 +100,17 @@ export async function runClassify(
       output: { file: flags.output, format, sink },
       maxErrors: flags['max-errors'],
       stopOnError: flags['on-error'] === 'fail',
-      tellFailures: !onTerminal,
+      tellFailures: !onTerminal && flags['on-error'] === 'skip',
       json: flags.json === true,
       quiet: flags.quiet === true,
+      verbose: flags.verbose === true,
       progress,
       interruption,
       machine: describeMachine,
       say: session.say,
       notice: session.notice,
     });
-    // The network may be in the middle of a batch whose rows nobody waits for: its thread would hold up the end.
-    if (interruption.deadline.aborted) process.exit(exitCode);
+    if (interruption.deadline.aborted) interruption.endNow();
     return exitCode;
   } finally {
     interruption.dispose();

@@ -39,6 +39,8 @@ function parseSentence(error: ParseError): string {
     return `Expected a known flag but received ${(flags ?? []).join(', ')}.`;
   if (error.message.startsWith('Unexpected argument'))
     return `Expected no argument but received ${(args ?? []).join(' ')}.`;
+  const conflict = /--([\w-]+)=\S* cannot also be provided when using --([\w-]+)/.exec(error.message);
+  if (conflict !== null) return `Expected --${conflict[1]} or --${conflict[2]} but received both.`;
   const text = error.message
     .replace(/\n?See more help with --help/g, '')
     .replace(/^The following errors? occurred:\s*/, '')

@@ -43,6 +43,11 @@ export class RunState {
     this.finish = new Date();
   }
 
+  /** Seconds until the model was ready. */
+  loadSeconds(): number {
+    return ((this.#readyAt ?? this.#startedAt) - this.#startedAt) / 1000;
+  }
+
   /** Seconds of the whole run; images a second from the moment that the model was ready. */
   speed(): { readonly seconds: number; readonly imagesPerSecond: number } {
     const streaming = (this.#endedAt - (this.#readyAt ?? this.#endedAt)) / 1000;

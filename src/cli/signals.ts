@@ -3,7 +3,7 @@
 import { ExitCode } from '../errors.js';
 
 /** After SIGTERM the batch in flight has this long; engines such as Kubernetes and Slurm kill soon after. */
-const TERM_GRACE_MS = 1500;
+const TERM_GRACE_MS = 1200;
 
 export type SignalName = 'SIGINT' | 'SIGTERM';
 
@@ -47,6 +47,18 @@ export class Interruption {
     this.#hard.abort();
   }
 
+  /**
+   * Ends the process by the signal itself, which a shell shows as 130 or 143. `process.exit` would wait for the network's
+   * thread, which cannot be stopped in the middle of a batch; it is what is left when no signal came.
+   */
+  endNow(): never {
+    const name = this.signalName;
+    if (name === undefined) process.exit(ExitCode.Ok);
+    this.dispose();
+    process.kill(process.pid, name);
+    process.exit(this.#exitCode);
+  }
+
   dispose(): void {
     process.off('SIGINT', this.#onInterrupt);
     process.off('SIGTERM', this.#onTerminate);
@@ -54,7 +66,7 @@ export class Interruption {
   }
 
   #receive(exitCode: ExitCode): void {
-    if (this.#exitCode !== undefined) process.exit(exitCode);
+    if (this.#exitCode !== undefined) this.endNow();
     this.#exitCode = exitCode;
     this.#soft.abort();
     if (exitCode === ExitCode.Terminated) {

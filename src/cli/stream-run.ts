@@ -15,7 +15,7 @@ import { untilAborted } from '../stream.js';
 import { toRunError } from './errors.js';
 import { STDOUT } from './output-options.js';
 import type { Progress } from './progress.js';
-import { closingLine, failureLine, interruptionLine, MAX_FAILURES_NAMED } from './run-report.js';
+import { closingLine, failureLine, interruptionLine, MAX_FAILURES_NAMED, readyLine } from './run-report.js';
 import { type RunEnd, RunState, toRecord } from './run-state.js';
 import type { Interruption } from './signals.js';
 
@@ -33,7 +33,7 @@ export type RunEvent<Row> =
 
 export interface StreamRun<Row> {
   readonly command: string;
-  /** As typed. */
+  /** For the record. */
   readonly arguments: readonly string[];
   readonly images: ImageList;
   readonly events: AsyncIterable<RunEvent<Row>>;
@@ -47,6 +47,7 @@ export interface StreamRun<Row> {
   /** Print the record on stdout. */
   readonly json: boolean;
   readonly quiet: boolean;
+  readonly verbose: boolean;
   readonly progress: Progress;
   readonly interruption: Interruption;
   readonly machine: () => Promise<Machine>;
@@ -75,15 +76,15 @@ export async function streamRun<Row extends { readonly status: string }>(
   }
   state.end();
   progress.stop();
-  const partial = complete ? undefined : await sink.abandon();
+  const partial = complete ? undefined : await sink.abandon({ keep: state.counts.seen > 0 });
 
   const name = interruption.signalName;
   const exitCode = failure?.exitCode ?? interruption.exitCode ?? exitCodeOf(state.counts, run.maxErrors);
   const end: RunEnd = { exitCode, failure, partial, complete };
-  const writesFile = file !== STDOUT;
-  if (run.json || (writesFile && (complete || partial !== undefined))) {
+  const writesRecord = sink.isFile && (complete || partial !== undefined);
+  if (run.json || writesRecord) {
     const record = await toRecord(run, state, end);
-    if (writesFile) await writeRunRecord(file, record);
+    if (writesRecord) await writeRunRecord(file, record);
     if (run.json && failure === undefined) process.stdout.write(`${JSON.stringify(record)}\n`);
   }
 
@@ -92,7 +93,7 @@ export async function streamRun<Row extends { readonly status: string }>(
     if (partial !== undefined) run.notice(`The rows that were done are in ${partial}.`);
     throw failure;
   } else if (complete && !run.quiet) {
-    run.say(closingLine({ ...state.speed(), counts: state.counts, output: writesFile ? file : undefined }));
+    run.say(closingLine({ ...state.speed(), counts: state.counts, output: file === STDOUT ? undefined : file }));
   }
   return exitCode;
 }
@@ -111,6 +112,7 @@ async function writeRows<Row extends { readonly status: string }>(
         break;
       case 'ready': {
         state.ready(event);
+        if (run.verbose) progress.around(() => run.say(readyLine(state)));
         encoder = run.encoder(event.card);
         await output.sink.write(encoder.header());
         progress.start(event.total);

@@ -69,6 +69,7 @@ async function atomicSink(path: string, { force }: { readonly force: boolean }):
   }
   let bytes = 0;
   return {
+    isFile: true,
     async write(text) {
       const chunk = Buffer.from(text);
       try {
@@ -90,10 +91,10 @@ async function atomicSink(path: string, { force }: { readonly force: boolean }):
         throw error instanceof RunError ? error : outputFailed(path, error);
       }
     },
-    async abandon() {
+    async abandon({ keep }) {
       await handle.sync().catch(() => {});
       await handle.close().catch(() => {});
-      if (bytes > 0) return partial;
+      if (keep) return partial;
       await rm(partial, { force: true });
       return undefined;
     },
@@ -157,6 +158,7 @@ async function directSink(path: string): Promise<Sink> {
     throw usageError(`Expected to write into ${path} but ${reasonOf(error)}.`);
   }
   return {
+    isFile: false,
     async write(text) {
       try {
         await handle.appendFile(text);
@@ -179,8 +181,7 @@ export async function writeAtomically(path: string, text: string): Promise<void>
     await sink.write(text);
     await sink.finish();
   } catch (error) {
-    const partial = await sink.abandon();
-    if (partial !== undefined) await rm(partial, { force: true });
+    await sink.abandon({ keep: false });
     throw error;
   }
 }

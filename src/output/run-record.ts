@@ -24,7 +24,7 @@ export interface RunRecord extends Machine {
   readonly v: number;
   readonly tool: 'vgg16';
   readonly command: string;
-  /** As typed, without the program's name. */
+  /** As typed, without the program's name; before them those that come from variables and configurations. */
   readonly arguments: readonly string[];
   readonly directory: string;
   /** `null` when the run ended before the model was open. */

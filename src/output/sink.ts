@@ -3,12 +3,14 @@
 import { ExitCode, RunError } from '../errors.js';
 
 export interface Sink {
+  /** A file of its own, beside which a record can lie; not a stream, a pipe or a device. */
+  readonly isFile: boolean;
   /** Resolves when the text is handed over and more can follow. Throws OUTPUT_FAILED for a full disk and the like. */
   write(text: string): Promise<void>;
   /** All is written: makes it last. Nothing can follow. */
   finish(): Promise<void>;
-  /** Ends without completing. Resolves to the file that holds what was written so far, if there is one. */
-  abandon(): Promise<string | undefined>;
+  /** Ends without completing. Resolves to the file that holds what was written so far, where it is worth keeping. */
+  abandon(options: { readonly keep: boolean }): Promise<string | undefined>;
 }
 
 const REASONS: Readonly<Record<string, string>> = {

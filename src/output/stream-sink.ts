@@ -26,6 +26,7 @@ export function streamSink(stream: Writable, name: string, onClosed: () => void)
   stream.on('drain', wake);
 
   return {
+    isFile: false,
     async write(text) {
       if (failure !== undefined) throw outputFailed(name, failure);
       if (closed || text === '') return;
