@@ -1,7 +1,8 @@
 /** What every reader of weight files returns: names, shapes and places, never the data. Files are hostile until parsed. */
 
-import { type FileHandle, open } from 'node:fs/promises';
-import { modelError, RunError } from '../../errors.js';
+import type { Stats } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { ExitCode, modelError, RunError } from '../../errors.js';
 import { WEIGHT_BYTES, type WeightType } from '../tensors.js';
 
 /** A tensor as its file describes it; its place has been checked against the file's size. */
@@ -43,37 +44,39 @@ export const MAX_AXES = 8;
 
 /** Opens `path` for `use` and closes it afterwards. Throws MODEL_NOT_FOUND or MODEL_INVALID where it is no readable file. */
 export async function withFile<T>(path: string, use: (file: OpenFile) => Promise<T>): Promise<T> {
-  const handle = await openForReading(path);
+  let handle: FileHandle | undefined;
   try {
-    const stat = await handle.stat();
-    if (!stat.isFile())
-      throw modelError(
-        `Expected a weight file but ${path} is ${stat.isDirectory() ? 'a directory' : 'not a regular file'}.`,
-      );
-    return await use({
-      path,
-      bytes: stat.size,
-      read: (offset, length) => readExactly(handle, path, offset, length),
-    });
+    // Before opening: to open a named pipe is to wait for its writer.
+    const { size } = await checkFile(path);
+    const opened = await open(path, 'r');
+    handle = opened;
+    return await use({ path, bytes: size, read: (offset, length) => readExactly(opened, path, offset, length) });
   } catch (error) {
-    if (error instanceof RunError) throw error;
-    throw modelError(`Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}.`, {
-      cause: error,
-    });
+    throw error instanceof RunError ? error : unreadable(path, error);
   } finally {
-    await handle.close();
+    await handle?.close();
   }
 }
 
-async function openForReading(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new RunError('MODEL_NOT_FOUND', `No such weight file: ${path}.`, { exitCode: 5, cause: error });
-    }
-    throw modelError(`Cannot open ${path}: ${(error as Error).message}.`, { cause: error });
+async function checkFile(path: string): Promise<Stats> {
+  const found = await stat(path);
+  if (!found.isFile()) {
+    const kind = found.isDirectory() ? 'a directory' : 'not a regular file';
+    throw modelError(`Expected a weight file but ${path} is ${kind}.`);
   }
+  return found;
+}
+
+function unreadable(path: string, error: unknown): RunError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') {
+    return new RunError('MODEL_NOT_FOUND', `Expected a weight file but there is no ${path}.`, {
+      exitCode: ExitCode.Model,
+      cause: error,
+    });
+  }
+  const reason = code === 'EACCES' ? 'permission denied' : message;
+  return modelError(`Expected to read ${path} but failed: ${reason}.`, { cause: error });
 }
 
 async function readExactly(handle: FileHandle, path: string, offset: number, length: number): Promise<Buffer> {

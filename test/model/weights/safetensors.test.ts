@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readWeightFile } from '../../../src/model/weights/open.js';
 import { MAX_HEADER_BYTES } from '../../../src/model/weights/safetensors.js';
@@ -110,7 +112,10 @@ describe('readWeightFile', () => {
     expect((await failure(readWeightFile(write(folder, 'x.bin', bytes)))).message).toContain(expected);
   });
 
-  it('says that a folder is no file, and that a missing file is missing', async () => {
+  it('says that a folder or a pipe is no file, without waiting, and that a missing file is missing', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    expect((await failure(readWeightFile(pipe))).message).toContain('not a regular file');
     expect((await failure(readWeightFile(folder))).message).toContain('directory');
     expect((await failure(readWeightFile(`${folder}/no`))).code).toBe('MODEL_NOT_FOUND');
   });
