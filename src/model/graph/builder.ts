@@ -13,6 +13,7 @@ export type DType = (typeof DType)[keyof typeof DType];
 export type Attribute =
   | { readonly type: DType }
   | { readonly shape: readonly number[] }
+  | { readonly int: number }
   | { readonly ints: readonly number[] }
   | { readonly text: string }
   | { readonly flag: boolean }
@@ -70,6 +71,13 @@ export class GraphBuilder {
     });
   }
 
+  /** A constant int32 matrix. */
+  matrix(name: string, rows: readonly (readonly number[])[]): Node {
+    const shape = [rows.length, rows[0]?.length ?? 0];
+    const constant = { dtype: DType.int32, shape, values: rows.flat() };
+    return this.node('Const', name, [], { dtype: { type: DType.int32 }, value: { constant } });
+  }
+
   /** The graph and its signatures as the bytes of a `saved_model.pb`. */
   savedModel(signatures: Readonly<Record<string, Signature>>): Uint8Array {
     const info = new proto.MetaGraphDef.MetaInfoDef();
@@ -115,6 +123,8 @@ function attributeMessage(value: Attribute): AttrValue {
     message.setType(value.type);
   } else if ('shape' in value) {
     message.setShape(shapeMessage(value.shape));
+  } else if ('int' in value) {
+    message.setI(value.int);
   } else if ('ints' in value) {
     const list = new proto.AttrValue.ListValue();
     list.setIList([...value.ints]);

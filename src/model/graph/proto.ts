@@ -36,6 +36,7 @@ export interface AttrValue extends Message {
   setShape(shape: TensorShape): void;
   /** Bytes, as base64. */
   setS(text: string): void;
+  setI(value: number): void;
   setB(flag: boolean): void;
   setList(list: ListValue): void;
   setTensor(tensor: Tensor): void;

@@ -94,22 +94,25 @@ class VggCompiler {
         h = this.#maxPool(layer.name, h); // [N, size / 2, size / 2, width]
       } else if (layer.name === 'fc6') {
         h = reshape(this.#g, 'flatten', h, [-1, layer.inputShape[0] ?? 0], this.#dtype); // [N, h * w * c]
-        h = this.#dense(layer.name, h, this.#dtype); // [N, 4096]
+        h = this.#addRow(h); // [N + 1, h * w * c]
+        h = this.#dense(layer.name, h, this.#dtype); // [N + 1, 4096]
       } else if (layer.name === 'fc7') {
-        h = this.#dense(layer.name, h, this.#dtype); // [N, 4096]
+        h = this.#dense(layer.name, h, this.#dtype); // [N + 1, 4096]
       } else {
         // The last layer is 0.03 % of the work and its output is what people read: float32 at every precision.
-        h = this.#logits(layer.name, cast(this.#g, `${layer.name}/input`, h, this.#dtype, DType.float32)); // [N, classes]
+        h = this.#logits(layer.name, cast(this.#g, `${layer.name}/input`, h, this.#dtype, DType.float32)); // [N + 1, classes]
       }
       if (outputs.some((output) => output.kind === 'layer' && output.layer === layer.name)) {
         const dtype = layer.name === 'fc8' ? DType.float32 : this.#dtype;
+        const rows = layer.kind === 'fc' ? this.#dropRow(`${layer.name}/rows`, h, dtype) : h;
         this.#outputs[layer.name] = {
-          node: cast(this.#g, `${layer.name}/output`, h, dtype, DType.float32),
+          node: cast(this.#g, `${layer.name}/output`, rows, dtype, DType.float32),
           dtype: DType.float32,
         };
       }
     }
-    for (const output of outputs) if (output.kind === 'top_k') this.#topK(h, output.k);
+    const topK = outputs.find((output) => output.kind === 'top_k');
+    if (topK !== undefined) this.#topK(this.#dropRow('logits', h, DType.float32), topK.k);
 
     this.#signatures[RUN_SIGNATURE] = {
       inputs: { image: { node: image, dtype: DType.int32 } },
@@ -161,6 +164,38 @@ class VggCompiler {
   #dense(name: string, x: Node, dtype: DType): Node {
     const { kernel, bias } = this.#variables(name, dtype);
     return this.#biasRelu(name, this.#g.node('MatMul', name, [x, kernel], { T: { type: dtype } }), bias, dtype);
+  }
+
+  /**
+   * Adds a row of zeros. A product with a single row runs in another kernel, which sums in another order: with a row
+   * more an image's result has the same bits alone and in any batch.
+   */
+  #addRow(x: Node): Node {
+    const paddings = this.#g.matrix('flatten/paddings', [
+      [0, 1],
+      [0, 0],
+    ]);
+    return this.#g.node('Pad', 'flatten/padded', [x, paddings], {
+      T: { type: this.#dtype },
+      Tpaddings: { type: DType.int32 },
+    });
+  }
+
+  /** All rows but the last. */
+  #dropRow(name: string, x: Node, dtype: DType): Node {
+    const [begin, end, strides] = [[0], [-1], [1]].map((values, i) =>
+      this.#g.constant(`${name}/${['begin', 'end', 'strides'][i]}`, DType.int32, values),
+    ) as [Node, Node, Node];
+    return this.#g.node('StridedSlice', name, [x, begin, end, strides], {
+      T: { type: dtype },
+      Index: { type: DType.int32 },
+      ...Object.fromEntries(
+        ['begin_mask', 'end_mask', 'ellipsis_mask', 'new_axis_mask', 'shrink_axis_mask'].map((mask) => [
+          mask,
+          { int: 0 },
+        ]),
+      ),
+    });
   }
 
   /** A dense layer without ReLU. */
