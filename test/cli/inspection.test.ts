@@ -14,7 +14,9 @@ describe('inspectionText', () => {
     const lines = inspectionText({ architecture, summary, model: null }, plain).split('\n');
     expect(lines[0]).toBe('Layer       Output shape   Parameters            MACs');
     expect(lines[2]).toBe('conv1_1   224 x 224 x 64        1,792      86,704,128');
-    expect(lines.find((line) => line.startsWith('total'))).toBe('total                     138,357,544  15,470,264,320');
+    expect(lines.find((line) => line.startsWith('total'))).toBe(
+      'total                     138,357,544  15,470,264,320',
+    );
     expect(lines).toContain('Parameters  138,357,544 (553.4 MB as f32)');
     expect(lines).toContain('Compute     15.47 GMAC an image');
     expect(lines.join()).not.toContain('Preset');
