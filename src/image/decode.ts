@@ -1,4 +1,4 @@
-/** Encoded bytes to RGB pixels. The only importer of sharp. */
+/** Encoded bytes to RGB pixels. */
 
 import sharp, { type Metadata, type Region, type Sharp, type SharpOptions } from 'sharp';
 import { ImageError } from '../errors.js';

@@ -95,7 +95,7 @@ async function listInputs(
     const before = byRealPath.get(real);
     if (before === undefined || path < before) byRealPath.set(real, path);
   };
-  const takeAll = ({ files, unreadable, links, realPath }: Walk) => {
+  const takeAll = ({ files, unreadable, links, excluded, realPath }: Walk) => {
     for (const file of files) {
       if (isImage(file)) take(file, realPath(file));
       else seen.others += 1;
@@ -105,6 +105,7 @@ async function listInputs(
       take(folder, folder);
     }
     seen.links += links;
+    seen.excluded += excluded;
   };
 
   for (const input of options.inputs) {

@@ -13,7 +13,7 @@ export interface Seen {
   others: number;
   /** Links not followed. */
   links: number;
-  /** Inputs that `--exclude` takes out. */
+  /** Files and folders that `--exclude` takes out. */
   excluded: number;
 }
 
@@ -35,25 +35,28 @@ export function noInputs(wanted?: Wanted, seen?: Seen): RunError {
   }
   const inputs = nameSome(wanted.inputs.map((input) => toText(toByteString(input))));
   const extensions = wanted.extensions.join(', ');
-  const { missing, unreadable, others, links, excluded } = seen;
-  const error = (came: string, hint: string) =>
-    new RunError('NO_INPUTS', `Expected images in ${inputs} but ${came}.`, { exitCode: ExitCode.NoInputs, hint });
-
-  if (others > 0) {
-    const files = others === 1 ? 'the one file there has' : `the ${others} files there have`;
-    return error(`${files} another extension than ${extensions}`, 'Use --ext to take other extensions.');
-  }
-  if (links > 0) {
-    return error(`found only ${count(links, 'symbolic link')}`, 'Use --follow-symlinks to follow links.');
-  }
-  if (unreadable.length > 0) {
-    return error(`${nameSome(unreadable.map(toText))} cannot be listed`, 'Check the permissions of the folder.');
-  }
-  if (excluded > 0) return error('--exclude takes them all out', 'Check the globs given to --exclude.');
-  if (missing.length > 0) {
-    return error('there is no such file or folder', 'Check the path; quote a glob so that the shell leaves it alone.');
-  }
-  return error(`found no file with the extension ${extensions}`, 'Check the path, or use --ext for other extensions.');
+  const findings: readonly (readonly [number, string, string])[] = [
+    [
+      seen.others,
+      `${count(seen.others, 'file')} with another extension than ${extensions}`,
+      'Use --ext to take other extensions.',
+    ],
+    [seen.excluded, `${count(seen.excluded, 'path')} that --exclude takes out`, 'Check the globs given to --exclude.'],
+    [seen.links, count(seen.links, 'symbolic link'), 'Use --follow-symlinks to follow links.'],
+    [
+      seen.unreadable.length,
+      `${count(seen.unreadable.length, 'folder')} that cannot be listed (${nameSome(seen.unreadable.map(toText))})`,
+      'Check the permissions of the folder.',
+    ],
+  ];
+  const found = findings.filter(([number]) => number > 0);
+  const [came, hint] =
+    found.length > 0
+      ? [`found only ${found.map(([, text]) => text).join(' and ')}`, found.map(([, , next]) => next).join(' ')]
+      : seen.missing.length > 0
+        ? ['there is no such file or folder', 'Check the path; quote a glob so that the shell leaves it alone.']
+        : [`found no file with the extension ${extensions}`, 'Check the path, or use --ext for other extensions.'];
+  return new RunError('NO_INPUTS', `Expected images in ${inputs} but ${came}.`, { exitCode: ExitCode.NoInputs, hint });
 }
 
 function nameSome(names: readonly string[]): string {

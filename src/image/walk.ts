@@ -24,6 +24,8 @@ export interface Walk {
   readonly unreadable: readonly string[];
   /** Links passed over because links are not followed. */
   readonly links: number;
+  /** Files and folders left out because they are excluded. */
+  readonly excluded: number;
   /** The path of one of `files` without links in it. */
   readonly realPath: (file: string) => string;
 }
@@ -45,6 +47,7 @@ export async function walk(options: WalkOptions): Promise<Walk> {
     files,
     unreadable: tree.unreadable.map(showLineEnds),
     links: tree.links,
+    excluded: tree.excluded,
     realPath: (file) => tree.realPath(hideLineEnds(file)),
   };
 }
@@ -69,6 +72,7 @@ type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
 class ByteTree {
   readonly unreadable: string[] = [];
   links = 0;
+  excluded = 0;
   /** Folders listed so far and where they really are. */
   readonly #folders = new Map<string, string>();
   /** Entries that are links. */
@@ -113,7 +117,10 @@ class ByteTree {
     for (const entry of entries) {
       const name = hideLineEnds(entry.name.toString('latin1'));
       const path = join(folder, name);
-      if (this.options.excluded(path)) continue;
+      if (this.options.excluded(path)) {
+        this.excluded += 1;
+        continue;
+      }
       if (entry.isSymbolicLink()) {
         if (this.options.followSymlinks) this.#linked.add(path);
         else this.links += 1;

@@ -168,8 +168,13 @@ describe('arguments', () => {
   test.each([
     ['nothing there', [], ['missing.jpg', 'none*'], /"[^"]*missing\.jpg".*no such file/],
     ['an empty folder', [], ['.'], /no file with the extension jpg, jpeg, png/],
-    ['a folder of other files', ['a.txt', 'b.md'], ['.'], /the 2 files there have another extension than jpg/],
-    ['a glob of other files', ['a.txt'], ['*.txt'], /the one file there has another extension/],
+    [
+      'a folder of other files',
+      ['a.txt', 'b.md'],
+      ['.'],
+      /found only 2 files with another extension than jpg, jpeg, png\.$/,
+    ],
+    ['a glob of other files', ['a.txt'], ['*.txt'], /found only one file with another extension/],
   ])('that give nothing end the run with exit 4: %s', async (_name, files, inputs, message) => {
     touch(...files);
     await expect(shown({ inputs: inside(...inputs) })).rejects.toMatchObject({
@@ -178,6 +183,16 @@ describe('arguments', () => {
       exitCode: 4,
       message: expect.stringMatching(message),
       hint: expect.any(String),
+    });
+  });
+
+  test('that give nothing count everything that was passed over', async () => {
+    touch('a.txt', 'b.jpg', 'thumbs/c.jpg');
+    fs.symlinkSync('a.txt', `${root}/link.jpg`);
+    await expect(shown({ exclude: ['b.*', 'thumbs'] })).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /found only one file with another .* and 2 paths that --exclude takes out and one symbolic link\.$/,
+      ),
     });
   });
 
