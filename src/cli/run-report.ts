@@ -48,5 +48,5 @@ export function interruptionLine(name: SignalName, counts: Readonly<RunCounts>, 
   const rows = `${formatCount(counts.seen)} ${counts.seen === 1 ? 'row' : 'rows'}`;
   return partial === undefined
     ? `Interrupted (${name}) after ${rows}.`
-    : `Interrupted (${name}): ${rows} are in ${printable(partial)}.`;
+    : `Interrupted (${name}): ${rows} ${counts.seen === 1 ? 'is' : 'are'} in ${printable(partial)}.`;
 }
