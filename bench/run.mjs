@@ -7,6 +7,7 @@
  * process of its own; the figure is the median of its rounds. See bench/README.md for how to install the peers.
  */
 
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,8 +29,11 @@ import { report } from './lib/report.mjs';
 import { summary } from './lib/stats.mjs';
 import { ownRate } from './lib/table.mjs';
 
-/** Seconds of measurement for each model contender and round. */
-const MODEL_SECONDS = 12;
+/** Each model contender in each round: images a batch, and seconds of measurement. */
+const MODEL = { batch: 32, seconds: 12 };
+
+/** Only to see that everything works. */
+const QUICK = { batch: 4, seconds: 1, photos: 64 };
 
 /** Seconds that a pipeline run of this tool takes at least, and the fewest photographs in one. */
 const PIPELINE_SECONDS = 20;
@@ -52,6 +56,15 @@ if (!Number.isInteger(rounds) || rounds < 1) {
 }
 
 const scratch = await mkdtemp(join(tmpdir(), 'vgg16-bench-'));
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+]) {
+  process.once(signal, () => {
+    rmSync(scratch, { recursive: true, force: true }); // half a gigabyte
+    process.exit(code);
+  });
+}
 try {
   const results = await measure(scratch);
   if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(results, null, 2)}\n`);
@@ -71,15 +84,16 @@ async function measure(folder) {
   const modelFile = join(folder, 'vgg16-random.safetensors');
   await writeRandomModel(modelFile);
 
-  const seconds = flags.quick ? 1 : MODEL_SECONDS;
-  const models = present(modelContenders({ machine, modelFile, ownBatch: batchSize, seconds }), peers);
+  const { batch, seconds } = flags.quick ? QUICK : MODEL;
+  const ownBatch = flags.quick ? batch : batchSize;
+  const models = present(modelContenders({ machine, modelFile, batch, ownBatch, seconds }), peers);
   const model = await takeTurns(models.there);
   checkAnswers(model);
 
   const photos = join(folder, 'photos');
   const precisions = bf16Unit(machine) === undefined ? ['f32'] : ['f32', 'bf16'];
   const fastest = Math.max(...precisions.map((precision) => ownRate(model, precision)));
-  const count = flags.quick ? 2 * batchSize : Math.max(MIN_PHOTOS, Math.ceil(PIPELINE_SECONDS * fastest));
+  const count = flags.quick ? QUICK.photos : Math.max(MIN_PHOTOS, Math.ceil(PIPELINE_SECONDS * fastest));
   await fillFolder(source, photos, count);
   const pipelines = present(pipelineContenders({ machine, modelFile, folder: photos, precisions }), peers);
   const pipeline = await takeTurns(pipelines.there);

@@ -11,20 +11,17 @@ const CLI = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 const TORCH = ['torch', 'torchvision', 'safetensors', 'numpy'];
 const ONNX = ['onnx', 'onnxruntime', 'safetensors', 'numpy'];
 
-/** Batch of every model-only contender; the tool's own batch comes on top for the tool. */
-const BATCH = 32;
-
 /** PyTorch's CPU threads are OpenMP's; sharp's decoders are libuv's, as bin/run.js sets it. */
 const DECODER_ENV = { UV_THREADPOOL_SIZE: '64' };
 
 /**
  * Model-only contenders: `{ name, group, precision, batch, needs, run }`. `group` is who it is compared as; `run()`
- * returns `{ imagesPerSecond, answer }`.
+ * returns `{ imagesPerSecond, answer }`. All run batches of `batch`, and this tool its own as well.
  */
-export function modelContenders({ machine, modelFile, ownBatch, seconds }) {
+export function modelContenders({ machine, modelFile, batch: common, ownBatch, seconds }) {
   const flags = (batch) => ['--batch', `${batch}`, '--seconds', `${seconds}`, '--threads', `${machine.threads}`];
   const node = (file, batch, ...extra) => jsonLine('node', [script(file), ...flags(batch), ...extra]);
-  const py = (file, ...extra) => jsonLine(python(), [script(file), '--model', modelFile, ...flags(BATCH), ...extra]);
+  const py = (file, ...extra) => jsonLine(python(), [script(file), '--model', modelFile, ...flags(common), ...extra]);
   const own = (precision, batch) => ({
     name: 'vgg16',
     group: 'own',
@@ -37,19 +34,19 @@ export function modelContenders({ machine, modelFile, ownBatch, seconds }) {
     name: `PyTorch, ${layout}`,
     group: 'torch',
     precision,
-    batch: BATCH,
+    batch: common,
     needs: TORCH,
     run: () => py('torch_model.py', '--layout', layout, '--precision', precision),
   });
   const list = [
-    ...[...new Set([BATCH, ownBatch])].map((batch) => own('f32', batch)),
+    ...[...new Set([common, ownBatch])].map((batch) => own('f32', batch)),
     {
       name: 'tfjs-node, layers model',
       group: 'tfjs',
       precision: 'f32',
-      batch: BATCH,
+      batch: common,
       needs: [],
-      run: () => node('tfjs_layers.mjs', BATCH),
+      run: () => node('tfjs_layers.mjs', common),
     },
     torch('f32', 'nchw'),
     torch('f32', 'channels_last'),
@@ -57,13 +54,13 @@ export function modelContenders({ machine, modelFile, ownBatch, seconds }) {
       name: 'ONNX Runtime',
       group: 'onnx',
       precision: 'f32',
-      batch: BATCH,
+      batch: common,
       needs: ONNX,
       run: () => py('onnx_model.py'),
     },
   ];
   if (bf16Unit(machine) !== undefined) {
-    list.push(...[...new Set([BATCH, ownBatch])].map((batch) => own('bf16', batch)));
+    list.push(...[...new Set([common, ownBatch])].map((batch) => own('bf16', batch)));
     list.push(torch('bf16', 'channels_last'));
   }
   return list;
