@@ -103,17 +103,12 @@ describe.each(['torchvision-slim-torchvision', 'torchvision-slim-caffe', 'torchv
     }
   });
 
-  it('gives the same bits at every batch size from two on, and equals PyTorch for an image alone', () => {
+  it('gives an image the same bits alone and in a batch of any size', () => {
     const expected = imageOf(output(outputs, 'fc8'), 0);
-    for (const size of [2, 3]) {
+    for (const size of [1, 2, 3]) {
       const smaller = session.run(batchOf(images.slice(0, size)), size);
       expect(imageOf(output(smaller, 'fc8'), 0), `batch of ${size}`).toEqual(expected);
     }
-    // TensorFlow multiplies one row by a matrix in another order of summation than several rows.
-    const alone = output(session.run(batchOf(images.slice(0, 1)), 1), 'fc8').data;
-    const { stride, values } = reference.layers.fc8 as Reference['layers'][string];
-    expect(stride).toBe(1);
-    expect(relativeError(alone, { stride, values: values.subarray(0, alone.length) })).toBeLessThanOrEqual(TOLERANCE);
   });
 });
 
