@@ -1,10 +1,10 @@
 /** Rows that the tests of the formats share. */
 
-import type { ClassifyRow } from '../../src/output/records.js';
+import type { ClassifiedRow, FailedRow } from '../../src/output/records.js';
 
 const f32 = Math.fround;
 
-export const OK: ClassifyRow = {
+export const OK: ClassifiedRow = {
   path: 'a/b.jpg',
   index: 12,
   status: 'ok',
@@ -16,7 +16,7 @@ export const OK: ClassifyRow = {
   ],
 };
 
-export const FAILED: ClassifyRow = {
+export const FAILED: FailedRow = {
   path: 'x\n"y",\u001B[31mz.jpg',
   index: 13,
   status: 'error',

@@ -27,7 +27,7 @@ describe('classifyTable', () => {
       FAILED.path,
     ];
     for (const width of [40, 80, 140]) {
-      const rows: ClassifyRow[] = [...names.map((path) => ({ ...OK, path }) as ClassifyRow), FAILED];
+      const rows: ClassifyRow[] = [...names.map((path) => ({ ...OK, path })), FAILED];
       const lines = table(width).encode(rows).trimEnd().split('\n');
       expect(lines).toHaveLength(rows.length + 1);
       for (const line of lines) expect(stringWidth(line), line).toBeLessThanOrEqual(Math.max(width, 50));
