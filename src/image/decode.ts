@@ -157,23 +157,14 @@ async function rgb(image: Sharp, { width, height }: Size): Promise<Uint8Array> {
   return data;
 }
 
-/** Longest part of a decoder's message that goes into a row, in characters. */
-const MAX_REASON = 120;
-
-/** One sentence from libvips's lines, without its prefixes and without what follows from the first fault. */
+/**
+ * Without libvips's own message, which is only the cause: its buffer of errors is shared by all threads, so that images
+ * which fail at the same time take each other's, and the same images would give other rows in the next run.
+ */
 function damaged(format: PhotoFormat, error: unknown): ImageError {
-  const lines = (error instanceof Error ? error.message : String(error)).split('\n');
-  const line = lines.findLast((text) => text.trim() !== '' && !text.startsWith('source:')) ?? '';
-  const reason = line
-    .replace(/^Input buffer (?:has corrupt header|contains unsupported image format)(?:: )?/, '')
-    .replace(/^\w+: /, '')
-    .replace(/[^\x20-\x7e]/g, '?')
-    .replace(/\.+$/, '')
-    .slice(0, MAX_REASON);
-  const detail = reason === '' ? '' : ` (${reason})`;
   return new ImageError(
     'DECODE_FAILED',
-    `Expected a whole ${FORMAT_NAMES[format]} but its data is damaged or cut off${detail}.`,
+    `Expected a whole ${FORMAT_NAMES[format]} but its data is damaged or cut off.`,
     error,
   );
 }

@@ -90,10 +90,7 @@ describe('damaged data fails with DECODE_FAILED and one clean sentence', () => {
   ])('%s', async (name, format) => {
     const { code, message } = await failure(path.join(ODD, name));
     expect(code).toBe('DECODE_FAILED');
-    expect(message).toMatch(
-      new RegExp(`^Expected a whole ${format} but its data is damaged or cut off( \\([\\x20-\\x7e]+\\))?\\.$`),
-    );
-    expect(message).not.toContain(ODD);
+    expect(message).toBe(`Expected a whole ${format} but its data is damaged or cut off.`);
   });
 
   test.each(['profile.jpg', 'alpha.png', 'photo.webp', 'animated.gif', 'photo.tiff', 'photo.avif'])(
