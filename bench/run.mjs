@@ -107,7 +107,7 @@ async function measure(folder) {
   return {
     machine,
     peers,
-    settings: { rounds, batchSize, workers, photos: { source, count } },
+    settings: { quick: flags.quick, rounds, batchSize, workers, photos: { source, count } },
     missing: [...models.missing, ...pipelines.missing],
     model,
     pipeline,

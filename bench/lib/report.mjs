@@ -18,6 +18,7 @@ function heading({ machine, peers, settings }) {
   const unit = bf16Unit(machine);
   const versions = Object.entries({ ...machine.versions, ...peers }).map(([name, version]) => `${name} ${version}`);
   return [
+    ...(settings.quick ? ['**A quick run: it shows that everything works, not how fast.**'] : []),
     `${machine.date}, ${machine.cpu}, ${machine.processors} processors, ${machine.threads} threads, ${machine.memoryGiB} GiB; ` +
       `bf16: ${unit === undefined ? 'no instructions, not measured' : unit}.`,
     `${versions.join(', ')}.`,
