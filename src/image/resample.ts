@@ -1,10 +1,13 @@
-/** Enlarging exactly as Pillow does; sharp aligns pixels differently there and is off by 10 to 15 of 255. */
+/**
+ * Pillow's bilinear resize, bit for bit: a triangle filter that widens with the reduction, in fixed point, the result of
+ * the horizontal pass rounded to bytes (src/libImaging/Resample.c). Only the part that the crop needs is computed.
+ */
 
-/** The part of one axis of an enlarged image that is wanted. */
+/** The part of one axis of a resized image that is wanted. */
 export interface Axis {
   /** Pixels before. */
   readonly from: number;
-  /** Pixels after; at least `from`. */
+  /** Pixels after. */
   readonly to: number;
   /** First wanted pixel of the result. */
   readonly offset: number;
@@ -18,99 +21,118 @@ export interface Span {
   readonly end: number;
 }
 
-/** Fixed-point fraction bits of Pillow's 8-bit resampling (`PRECISION_BITS` in src/libImaging/Resample.c). */
+/** Fixed-point fraction bits (`PRECISION_BITS`). */
 const PRECISION_BITS = 32 - 8 - 2;
 const ONE = 2 ** PRECISION_BITS;
 const HALF = ONE / 2;
 const CHANNELS = 3;
 
-/** For each wanted pixel the first of its two neighbours and their fixed-point weights. */
+/** The filter of each wanted pixel: `count[i]` weights from the source pixel `first[i]` on. */
 interface Taps {
   readonly first: Int32Array;
-  readonly second: Int32Array;
-  readonly weight1: Int32Array;
-  readonly weight2: Int32Array;
+  readonly count: Int32Array;
+  /** Fixed point; those of pixel i begin at i * `most`. */
+  readonly weights: Int32Array;
+  readonly most: number;
 }
 
 export function sourceSpan(axis: Axis): Span {
-  const { first, second } = tapsOf(axis);
-  return { start: first[0] ?? 0, end: (second[axis.length - 1] ?? 0) + 1 };
+  return spanOf(tapsOf(axis));
 }
 
 /**
- * Bilinear enlargement of the wanted part: `pixels` are RGB rows of the source's `sourceSpan(x)` by `sourceSpan(y)`;
- * the result is `y.length` rows of `x.length` RGB pixels. Horizontal pass first, rounded to bytes in between, as in
- * Pillow's `ImagingResampleInner`.
+ * The wanted part of a resized image: `pixels` are RGB rows of the source's `sourceSpan(x)` by `sourceSpan(y)`; the result
+ * is `y.length` rows of `x.length` RGB pixels.
  */
-export function enlarge(pixels: Uint8Array, x: Axis, y: Axis): Uint8Array {
-  const columns = sourceSpan(x);
-  const rows = sourceSpan(y);
-  const sourceStride = (columns.end - columns.start) * CHANNELS;
-  const stride = x.length * CHANNELS;
-
+export function resample(pixels: Uint8Array, x: Axis, y: Axis): Uint8Array {
   const across = tapsOf(x);
-  const height = rows.end - rows.start;
-  const wide = new Uint8Array(height * stride);
-  for (let i = 0; i < x.length; i += 1) {
-    const a = (at(across.first, i) - columns.start) * CHANNELS;
-    const b = (at(across.second, i) - columns.start) * CHANNELS;
-    const wa = at(across.weight1, i);
-    const wb = at(across.weight2, i);
-    for (let row = 0; row < height; row += 1) {
-      const source = row * sourceStride;
-      const target = row * stride + i * CHANNELS;
-      for (let c = 0; c < CHANNELS; c += 1) {
-        wide[target + c] = (at(pixels, source + a + c) * wa + at(pixels, source + b + c) * wb + HALF) >> PRECISION_BITS;
-      }
-    }
-  }
-
   const down = tapsOf(y);
-  const result = new Uint8Array(y.length * stride);
-  for (let row = 0; row < y.length; row += 1) {
-    const a = (at(down.first, row) - rows.start) * stride;
-    const b = (at(down.second, row) - rows.start) * stride;
-    const wa = at(down.weight1, row);
-    const wb = at(down.weight2, row);
-    const target = row * stride;
-    for (let i = 0; i < stride; i += 1) {
-      result[target + i] = (at(wide, a + i) * wa + at(wide, b + i) * wb + HALF) >> PRECISION_BITS;
+  const rows = spanOf(down);
+  const narrow = resampleRows(pixels, across, rows.end - rows.start);
+  return resampleColumns(narrow, down, x.length * CHANNELS);
+}
+
+/** Horizontal pass: `height` rows of the span of `taps` become rows of one RGB pixel for each of `taps`. */
+function resampleRows(pixels: Uint8Array, taps: Taps, height: number): Uint8Array {
+  const { first, count, weights, most } = taps;
+  const { start, end } = spanOf(taps);
+  const width = first.length;
+  const sourceStride = (end - start) * CHANNELS;
+  const result = new Uint8Array(height * width * CHANNELS);
+  let target = 0;
+  for (let row = 0; row < height; row += 1) {
+    for (let i = 0; i < width; i += 1) {
+      let r = HALF;
+      let g = HALF;
+      let b = HALF;
+      let source = row * sourceStride + ((first[i] as number) - start) * CHANNELS;
+      const last = i * most + (count[i] as number);
+      for (let tap = i * most; tap < last; tap += 1) {
+        const weight = weights[tap] as number;
+        r = (r + Math.imul(pixels[source] as number, weight)) | 0;
+        g = (g + Math.imul(pixels[source + 1] as number, weight)) | 0;
+        b = (b + Math.imul(pixels[source + 2] as number, weight)) | 0;
+        source += CHANNELS;
+      }
+      result[target] = r >> PRECISION_BITS;
+      result[target + 1] = g >> PRECISION_BITS;
+      result[target + 2] = b >> PRECISION_BITS;
+      target += CHANNELS;
     }
   }
   return result;
 }
 
-/**
- * `precompute_coeffs` of Resample.c with the triangle filter, whose support is 1 when enlarging: two neighbours, or
- * one (given twice, with weights 1 and 0) at the border.
- */
+/** Vertical pass over rows of `stride` bytes. */
+function resampleColumns(pixels: Uint8Array, taps: Taps, stride: number): Uint8Array {
+  const { first, count, weights, most } = taps;
+  const { start } = spanOf(taps);
+  const height = first.length;
+  const result = new Uint8Array(height * stride);
+  const sums = new Int32Array(stride);
+  for (let row = 0; row < height; row += 1) {
+    sums.fill(HALF);
+    for (let tap = 0; tap < (count[row] as number); tap += 1) {
+      const weight = weights[row * most + tap] as number;
+      const source = ((first[row] as number) + tap - start) * stride;
+      for (let i = 0; i < stride; i += 1)
+        sums[i] = (sums[i] as number) + Math.imul(pixels[source + i] as number, weight);
+    }
+    const target = row * stride;
+    for (let i = 0; i < stride; i += 1) result[target + i] = (sums[i] as number) >> PRECISION_BITS;
+  }
+  return result;
+}
+
+function spanOf({ first, count }: Taps): Span {
+  const last = first.length - 1;
+  return { start: first[0] as number, end: (first[last] as number) + (count[last] as number) };
+}
+
+/** `precompute_coeffs` and `normalize_coeffs_8bpc` with the triangle filter, whose support is 1 in the larger grid. */
 function tapsOf({ from, to, offset, length }: Axis): Taps {
-  const taps: Taps = {
-    first: new Int32Array(length),
-    second: new Int32Array(length),
-    weight1: new Int32Array(length),
-    weight2: new Int32Array(length),
-  };
   const scale = from / to;
+  const support = Math.max(1, scale);
+  const most = Math.ceil(support) * 2 + 1;
+  const first = new Int32Array(length);
+  const count = new Int32Array(length);
+  const weights = new Int32Array(length * most);
   for (let i = 0; i < length; i += 1) {
     const center = (offset + i + 0.5) * scale;
-    const first = Math.max(0, Math.trunc(center - 1 + 0.5));
-    const second = Math.max(first, Math.min(from, Math.trunc(center + 1 + 0.5)) - 1);
-    const near = triangle(first - center + 0.5);
-    const far = second === first ? 0 : triangle(second - center + 0.5);
-    taps.first[i] = first;
-    taps.second[i] = second;
-    taps.weight1[i] = Math.trunc(0.5 + (near / (near + far)) * ONE);
-    taps.weight2[i] = Math.trunc(0.5 + (far / (near + far)) * ONE);
+    const start = Math.max(0, Math.trunc(center - support + 0.5));
+    const end = Math.min(from, Math.trunc(center + support + 0.5));
+    const filter = Array.from({ length: end - start }, (_, tap) => triangle((start + tap - center + 0.5) / support));
+    const sum = filter.reduce((total, weight) => total + weight, 0);
+    first[i] = start;
+    count[i] = filter.length;
+    weights.set(
+      filter.map((weight) => Math.trunc(0.5 + (weight / sum) * ONE)),
+      i * most,
+    );
   }
-  return taps;
+  return { first, count, weights, most };
 }
 
 function triangle(x: number): number {
   return Math.max(0, 1 - Math.abs(x));
-}
-
-/** Element of a typed array at an index that is known to lie inside. */
-function at(array: Uint8Array | Int32Array, index: number): number {
-  return array[index] as number;
 }
