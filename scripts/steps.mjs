@@ -24,11 +24,14 @@ export function bin(name) {
   return join(ROOT, 'node_modules', '.bin', name);
 }
 
-/** Installs the packages and TensorFlow where they are missing or older than the lock file. */
+/**
+ * Installs the packages and TensorFlow where they are missing or older than the lock file. Without install scripts: npm 10
+ * does not know `allowScripts`, and tfjs-node's own script fails where its download is blocked.
+ */
 export function install() {
-  if (!isNewer('node_modules/.package-lock.json', 'package-lock.json')) {
-    must('npm', ['ci', '--no-audit', '--no-fund', '--foreground-scripts']);
-  } else if (!existsSync(join(ROOT, 'node_modules/@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node'))) {
+  const fresh = isNewer('node_modules/.package-lock.json', 'package-lock.json');
+  if (!fresh) must('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts']);
+  if (!fresh || !existsSync(join(ROOT, 'node_modules/@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node'))) {
     must(process.execPath, ['scripts/install/install.mjs']);
   }
 }
