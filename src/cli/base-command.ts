@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { Command, type Interfaces, Parser } from '@oclif/core';
-import type { RunError } from '../errors.js';
+import { type RunError, usageError } from '../errors.js';
 import { printable } from '../output/printable.js';
 import type { FlagShape } from './config-file.js';
 import { type DefaultValue, type FlagForm, readDefaults } from './defaults.js';
@@ -61,6 +61,7 @@ export abstract class BaseCommand extends Command {
       }),
     );
     const own = { ...options, baseFlags: {}, flags } as Interfaces.Input<F, B, A>;
+    refuseSwitchValues(argv, flags);
     const typed = await super.parse<F, B, A>(own, argv);
     const defaults = await this.#defaultsFor(flags, typed.raw);
     if (defaults.length === 0) return typed;
@@ -111,6 +112,19 @@ export abstract class BaseCommand extends Command {
     if (words.some((word) => word === `--${flag}` || (char !== undefined && new RegExp(`^-\\w*${char}`).test(word))))
       return true;
     return /^(1|true|yes|on)$/i.test(process.env[variableOf(flag)] ?? '');
+  }
+}
+
+/** `--force=no`: oclif takes it for --force and an argument `no`. */
+function refuseSwitchValues(argv: readonly string[], flags: Readonly<Record<string, Interfaces.Flag<unknown>>>): void {
+  for (const word of argv) {
+    if (word === '--') return;
+    const [, typed, text] = /^--([\w-]+)=(.*)$/s.exec(word) ?? [];
+    const name = [typed, typed?.replace(/^no-/, '')].find((candidate) => flags[candidate ?? '']?.type === 'boolean');
+    const flag = flags[name ?? ''];
+    if (flag === undefined) continue;
+    const off = formOf(flag).allowNo === true ? ` or --no-${name}` : '';
+    throw usageError(`Expected --${name}${off} without a value but received ${JSON.stringify(text)}.`);
   }
 }
 
