@@ -84,7 +84,12 @@ export async function streamRun<Row extends { readonly status: string }>(
   const writesRecord = sink.isFile && (complete || partial !== undefined);
   if (run.json || writesRecord) {
     const record = await toRecord(run, state, end);
-    if (writesRecord) await writeRunRecord(file, record);
+    if (writesRecord) {
+      // On a full disk this fails too, and must not hide what ended the run and where its rows are.
+      await writeRunRecord(file, record).catch((error: unknown) => {
+        failure ??= toRunError(error, run.command);
+      });
+    }
     if (run.json && failure === undefined) process.stdout.write(`${JSON.stringify(record)}\n`);
   }
 
