@@ -1,22 +1,24 @@
 /**
- * The weights of one layer as TensorFlow variables, and the signatures that fill them. A kernel is fed in the axis order
+ * The weights of one layer as TensorFlow variables, and the feeds that fill them. A kernel is fed in the axis order
  * of its file; the graph transposes it, so no loop in JavaScript touches a weight.
  */
 
 import { type Architecture, layersOf, weightLayersOf } from '../architecture.js';
 import type { Preset } from '../preset.js';
 import type { WeightLayout } from '../tensors.js';
-import { cast, DType, type GraphBuilder, type Node, reshape, type Signature } from './builder.js';
+import { cast, DType, type GraphBuilder, type Node, reshape } from './builder.js';
 
-/** How one layer's weights are fed. */
-export interface WeightPlan {
+/** One tensor as it is fed: float32, in the axis order of its source. */
+export interface Feed {
+  /** `conv1_1/kernel`: the feed's name in its signature, and that of the answer, int32 1 when all values are finite. */
+  readonly name: string;
   readonly layer: string;
-  /** Names of the signatures that assign the kernel and the bias; each takes `value` float32 and returns `finite`. */
-  readonly kernel: string;
-  readonly bias: string;
-  /** Shape to feed the kernel in, in the source's axis order. */
-  readonly kernelShape: readonly number[];
-  readonly biasShape: readonly number[];
+  readonly part: 'kernel' | 'bias';
+  readonly shape: readonly number[];
+  /** Takes the values. */
+  readonly value: Node;
+  /** Gives the answer, once the variable is assigned. */
+  readonly finite: Node;
 }
 
 export interface LayerSpec {
@@ -30,11 +32,10 @@ export interface LayerSpec {
 }
 
 export interface LayerVariables {
-  readonly plan: WeightPlan;
   /** Nodes that read the variables: kernel [h, w, in, out] or [in, out], bias [out]. */
   readonly kernel: Node;
   readonly bias: Node;
-  readonly signatures: Readonly<Record<string, Signature>>;
+  readonly feeds: readonly Feed[];
 }
 
 /** Adds a layer's kernel and bias to the graph. */
@@ -43,22 +44,9 @@ export function layerVariables(g: GraphBuilder, spec: LayerSpec): LayerVariables
   const shape = weightLayersOf(spec.architecture).find(({ name }) => name === layer)?.kernelShape;
   if (shape === undefined) throw new Error(`Expected a layer with weights but received ${layer}.`);
   const units = shape.at(-1) ?? 0;
-  const source = kernelSource(spec, shape);
-  const plan: WeightPlan = {
-    layer,
-    kernel: `${layer}/kernel`,
-    bias: `${layer}/bias`,
-    kernelShape: source.shape,
-    biasShape: [units],
-  };
-  const kernel = variable(g, plan.kernel, dtype, shape, source);
-  const bias = variable(g, plan.bias, dtype, [units], { shape: [units], order: (_, value) => value });
-  return {
-    plan,
-    kernel: kernel.read,
-    bias: bias.read,
-    signatures: { [plan.kernel]: kernel.signature, [plan.bias]: bias.signature },
-  };
+  const kernel = variable(g, layer, 'kernel', dtype, shape, kernelSource(spec, shape));
+  const bias = variable(g, layer, 'bias', dtype, [units], { shape: [units], order: (_, value) => value });
+  return { kernel: kernel.read, bias: bias.read, feeds: [kernel.feed, bias.feed] };
 }
 
 /** The shape of a tensor in its file, and the nodes that bring it into TensorFlow's order. */
@@ -97,14 +85,16 @@ function torchSource(name: string, layer: string, architecture: Architecture, sh
   };
 }
 
-/** One variable, the node that reads it, and the signature that fills it: `value` float32 in, `finite` int32 out. */
+/** One variable, the node that reads it, and its feed. */
 function variable(
   g: GraphBuilder,
-  name: string,
+  layer: string,
+  part: Feed['part'],
   dtype: DType,
   shape: readonly number[],
   source: Source,
-): { read: Node; signature: Signature } {
+): { read: Node; feed: Feed } {
+  const name = `${layer}/${part}`;
   const type = { dtype: { type: dtype } };
   const handle = g.node('VarHandleOp', name, [], {
     ...type,
@@ -133,13 +123,8 @@ function variable(
     SrcT: { type: DType.bool },
     DstT: { type: DType.int32 },
   });
-  return {
-    read: g.node('ReadVariableOp', `${name}/read`, [handle], type),
-    signature: {
-      inputs: { value: { node: value, dtype: DType.float32 } },
-      outputs: { finite: { node: finite, dtype: DType.int32 } },
-    },
-  };
+  const read = g.node('ReadVariableOp', `${name}/read`, [handle], type);
+  return { read, feed: { name, layer, part, shape: source.shape, value, finite } };
 }
 
 function transpose(g: GraphBuilder, name: string, x: Node, permutation: readonly number[]): Node {

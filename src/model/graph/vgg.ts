@@ -10,7 +10,7 @@ import { type Architecture, INPUT_CHANNELS, layersOf } from '../architecture.js'
 import type { Preset } from '../preset.js';
 import type { WeightLayout, Weights } from '../tensors.js';
 import { cast, DType, GraphBuilder, type Node, reshape, type Signature } from './builder.js';
-import { layerVariables, type WeightPlan } from './variables.js';
+import { type Feed, layerVariables } from './variables.js';
 
 /** Type of the activations and of all weights but the last layer's. */
 export type Precision = 'f32' | 'bf16';
@@ -22,17 +22,26 @@ export type OutputRequest =
   /** One layer's activations after its ReLU (fc8: the logits), float32 [N, …output shape], under the layer's name. */
   | { readonly kind: 'layer'; readonly layer: string };
 
+/** A signature that fills some variables: their feeds in, for each an int32 out that is 1 when all was finite. */
+export interface Load {
+  readonly signature: string;
+  readonly feeds: readonly Feed[];
+}
+
 export interface CompiledGraph {
   /** The bytes of a `saved_model.pb` (tens of kilobytes: it holds no weights). */
   readonly savedModel: Uint8Array;
-  /** Every layer that the outputs need, in order; the others are not in the graph. */
-  readonly weights: readonly WeightPlan[];
+  /** How the weights of the layers that the outputs need come in; the others are not in the graph. */
+  readonly loads: readonly Load[];
   /** Elements of one image in the int32 input (four bytes of pixels each). */
   readonly wordsPerImage: number;
 }
 
 /** The signature that runs the network: `image` int32 [N, wordsPerImage] in, the requested outputs out. */
 export const RUN_SIGNATURE = 'run';
+
+/** Float32 values that one signature loads at most, if it loads more than one tensor: 128 MiB. */
+const MAX_GROUP_ELEMENTS = 2 ** 25;
 
 const ACTIVATION: Readonly<Record<Precision, DType>> = { f32: DType.float32, bf16: DType.bfloat16 };
 
@@ -65,8 +74,7 @@ class VggCompiler {
   readonly #g = new GraphBuilder();
   readonly #spec: GraphSpec;
   readonly #dtype: DType;
-  readonly #weights: WeightPlan[] = [];
-  readonly #signatures: Record<string, Signature> = {};
+  readonly #feeds: Feed[] = [];
   readonly #outputs: Record<string, { node: Node; output?: number; dtype: DType }> = {};
 
   constructor(spec: GraphSpec) {
@@ -114,11 +122,12 @@ class VggCompiler {
     const topK = outputs.find((output) => output.kind === 'top_k');
     if (topK !== undefined) this.#topK(this.#dropRow('logits', h, DType.float32), topK.k);
 
-    this.#signatures[RUN_SIGNATURE] = {
-      inputs: { image: { node: image, dtype: DType.int32 } },
-      outputs: this.#outputs,
+    const loads = groupFeeds(this.#feeds);
+    const signatures = {
+      [RUN_SIGNATURE]: { inputs: { image: { node: image, dtype: DType.int32 } }, outputs: this.#outputs },
+      ...Object.fromEntries(loads.map(({ signature, feeds }) => [signature, loadSignature(feeds)])),
     };
-    return { savedModel: this.#g.savedModel(this.#signatures), weights: this.#weights, wordsPerImage: words };
+    return { savedModel: this.#g.savedModel(signatures), loads, wordsPerImage: words };
   }
 
   /** Bytes to normalised activations: (x / divisor - mean) / std, in float32 and in RGB order. */
@@ -222,12 +231,38 @@ class VggCompiler {
     this.#outputs['top_k/probabilities'] = { node: probabilities, dtype: DType.float32 };
   }
 
-  /** A layer's variables, and the signatures that fill them from the source's layout. */
+  /** A layer's variables; their feeds are collected for the signatures that load them. */
   #variables(layer: string, dtype: DType): { kernel: Node; bias: Node } {
     const { architecture, preset, layouts } = this.#spec;
-    const { plan, kernel, bias, signatures } = layerVariables(this.#g, { layer, dtype, architecture, preset, layouts });
-    this.#weights.push(plan);
-    Object.assign(this.#signatures, signatures);
+    const { kernel, bias, feeds } = layerVariables(this.#g, { layer, dtype, architecture, preset, layouts });
+    this.#feeds.push(...feeds);
     return { kernel, bias };
   }
+}
+
+/**
+ * Feeds that go in together: opening a signature costs 10 ms, and what is fed together is in memory twice at the same
+ * time. Largest first, because reading the first overlaps the start of TensorFlow.
+ */
+function groupFeeds(feeds: readonly Feed[]): Load[] {
+  const groups: { elements: number; feeds: Feed[] }[] = [];
+  for (const feed of feeds) {
+    const elements = feed.shape.reduce((product, size) => product * size, 1);
+    const last = groups.at(-1);
+    if (last !== undefined && last.elements + elements <= MAX_GROUP_ELEMENTS) {
+      last.elements += elements;
+      last.feeds.push(feed);
+    } else {
+      groups.push({ elements, feeds: [feed] });
+    }
+  }
+  groups.sort((a, b) => b.elements - a.elements);
+  return groups.map((group, i) => ({ signature: `load_${i}`, feeds: group.feeds }));
+}
+
+function loadSignature(feeds: readonly Feed[]): Signature {
+  return {
+    inputs: Object.fromEntries(feeds.map(({ name, value }) => [name, { node: value, dtype: DType.float32 }])),
+    outputs: Object.fromEntries(feeds.map(({ name, finite }) => [name, { node: finite, dtype: DType.int32 }])),
+  };
 }

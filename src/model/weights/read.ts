@@ -1,6 +1,6 @@
 /** Reads weights from where they lie, as float32 in the source's own axis order. */
 
-import { closeSync, openSync, readSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { modelError } from '../../errors.js';
 import { type FileTensor, type TensorSource, WEIGHT_BYTES, type WeightType } from '../tensors.js';
 import { fillRandom } from './random.js';
@@ -8,8 +8,8 @@ import { fillRandom } from './random.js';
 /** Largest single read, in bytes: Linux transfers at most 2^31 - 4096 in one call. */
 const MAX_READ_BYTES = 1 << 30;
 
-/** The `elements` values of a tensor. Blocks: for the engine's thread. Throws when the file is shorter than it was. */
-export function readTensor(source: TensorSource, elements: number): Float32Array {
+/** The `elements` values of a tensor. Throws a RunError when the file is shorter than it was. */
+export async function readTensor(source: TensorSource, elements: number): Promise<Float32Array> {
   if (source.kind === 'random') {
     const values = new Float32Array(elements);
     fillRandom(values, source);
@@ -21,23 +21,24 @@ export function readTensor(source: TensorSource, elements: number): Float32Array
       `Expected ${expected} bytes for a tensor of ${source.file} but its place holds ${source.byteLength}.`,
     );
   }
-  return toFloat32(readRange(source), source.type);
+  return toFloat32(await readRange(source), source.type);
 }
 
-function readRange({ file, offset, byteLength }: FileTensor): ArrayBuffer {
+async function readRange({ file, offset, byteLength }: FileTensor): Promise<ArrayBuffer> {
   const buffer = new ArrayBuffer(byteLength);
-  const fd = openSync(file, 'r');
+  const handle = await open(file, 'r');
   try {
     let done = 0;
     while (done < byteLength) {
       const length = Math.min(MAX_READ_BYTES, byteLength - done);
-      const count = readSync(fd, new Uint8Array(buffer, done, length), 0, length, offset + done);
-      if (count === 0)
+      const { bytesRead } = await handle.read(new Uint8Array(buffer, done, length), 0, length, offset + done);
+      if (bytesRead === 0) {
         throw modelError(`${file} ended ${byteLength - done} bytes early: it changed while it was read.`);
-      done += count;
+      }
+      done += bytesRead;
     }
   } finally {
-    closeSync(fd);
+    await handle.close();
   }
   return buffer;
 }
