@@ -85,11 +85,12 @@ export async function* mapOrdered<T, R>(
  */
 export async function* batched<T>(
   source: Source<T>,
-  { size, counts = () => true, lingerMs }: BatchBounds<T>,
+  { size, first = size, counts = () => true, lingerMs }: BatchBounds<T>,
 ): AsyncGenerator<T[]> {
   const iterator = toAsync(source);
   let batch: T[] = [];
   let counted = 0;
+  let wanted = Math.min(first, size);
   let closesAt = 0;
   let next = iterator.next();
   next.catch(() => {});
@@ -108,10 +109,11 @@ export async function* batched<T>(
       if (counts(waited.value)) counted += 1;
       next = iterator.next();
       next.catch(() => {});
-      if (counted === size) {
+      if (counted === wanted) {
         yield batch;
         batch = [];
         counted = 0;
+        wanted = size;
       }
     }
     if (batch.length > 0) yield batch;
@@ -122,6 +124,8 @@ export async function* batched<T>(
 
 export interface BatchBounds<T> {
   readonly size: number;
+  /** Size of the first batch, where that is smaller. */
+  readonly first?: number;
   readonly counts?: (item: T) => boolean;
   readonly lingerMs: number;
 }

@@ -78,6 +78,14 @@ test('batched closes a batch when it holds enough items that count', async () =>
   ]);
 });
 
+test('batched may begin with a smaller batch', async () => {
+  expect(await collect(batched([1, 2, 3, 4, 5, 6], { size: 3, first: 1, lingerMs: 1000 }))).toEqual([
+    [1],
+    [2, 3, 4],
+    [5, 6],
+  ]);
+});
+
 test('batched does not wait for a slow source to fill a batch', async () => {
   const source = (async function* () {
     yield 1;

@@ -55,6 +55,9 @@ const BATCHES_AHEAD = 2;
 /** Batches handed to the engine: one runs, one waits, so that the network never does. */
 const BATCHES_IN_ENGINE = 2;
 
+/** Images in the first batch: the first rows come within a second of the model being ready, whatever the batch size. */
+const FIRST_BATCH = 4;
+
 /** A batch is sent as it is when the source has kept it waiting this long, in milliseconds: rows of a pipe flow. */
 const LINGER_MS = 200;
 
@@ -141,6 +144,7 @@ function decodedBatches(options: ClassifyOptions, { preset }: ModelCard, setting
   );
   return batched(decoded, {
     size: settings.batchSize,
+    first: FIRST_BATCH,
     counts: ({ image }) => image !== undefined,
     lingerMs: LINGER_MS,
   });
