@@ -48,6 +48,7 @@ test('auto follows the cores and the CPU', () => {
 
 test.each([
   ['f32', amx, /--precision bf16/],
+  ['f32', { ...plain, avx512Bf16: true }, /twice as fast/],
   ['f32', plain, undefined],
   ['bf16', plain, /--precision f32/],
   ['bf16', amx, undefined],
