@@ -29,6 +29,8 @@ DENSE = [256, 256]
 MEAN = [0.4914, 0.4822, 0.4465]  # of the training images, as commonly used for CIFAR-10
 STD = [0.247, 0.2435, 0.2616]
 
+DROPOUT, SMOOTHING, WEIGHT_DECAY = 0.1, 0.05, 2e-4  # light: a network this small underfits before it overfits
+
 
 def read_images(path):
     """Images [N, 32, 32, 3] uint8, labels [N], held-out mask [N], class names."""
@@ -89,7 +91,7 @@ class Mini(nn.Module):
             x = F.max_pool2d(x, 2)
         x = x.flatten(1)
         for layer in self.dense:
-            x = F.dropout(layer(x), 0.2, self.training)
+            x = F.dropout(layer(x), DROPOUT, self.training)
         return self.fc8(x)
 
     def tensors(self):
@@ -171,7 +173,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="tar of JPEGs, train/<class>/<file>")
     parser.add_argument("--out", required=True, help="the model file to write")
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=32)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--rate", type=float, default=0.1, help="peak learning rate")
     parser.add_argument("--seed", type=int, default=16)
@@ -190,7 +192,7 @@ def main():
     model = Mini(len(classes)).to(memory_format=torch.channels_last)
     decayed = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim == 1]
-    groups = [{"params": decayed, "weight_decay": 5e-4}, {"params": others, "weight_decay": 0}]
+    groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0}]
     optimizer = torch.optim.SGD(groups, lr=args.rate, momentum=0.9, nesterov=True)
     steps = args.epochs * math.ceil(len(train_x) / args.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=steps, pct_start=0.2)
@@ -200,7 +202,9 @@ def main():
         start, total = time.time(), 0.0
         for part in torch.randperm(len(train_x), generator=generator).split(args.batch):
             inputs = augment(train_x[part], generator).contiguous(memory_format=torch.channels_last)
-            loss = F.cross_entropy(model(inputs), train_y[part], label_smoothing=0.1)
+            with torch.autocast("cpu", torch.bfloat16):  # 1.7 times faster where the CPU has bfloat16
+                logits = model(inputs)
+            loss = F.cross_entropy(logits.float(), train_y[part], label_smoothing=SMOOTHING)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -104,7 +104,5 @@ test('untilAborted ends at once, even while the source waits for input', async (
     yield 2;
   })();
   setTimeout(() => controller.abort(), 20);
-  const start = performance.now();
   expect(await collect(untilAborted(source, controller.signal))).toEqual([1]);
-  expect(performance.now() - start).toBeLessThan(5_000);
 });

@@ -160,7 +160,9 @@ function encoderFor(
     case 'jsonl':
       return classifyJsonl({ scores });
     case 'table': {
-      const width = flags.output === STDOUT ? (process.stdout.columns ?? PLAIN_TABLE_WIDTH) : PLAIN_TABLE_WIDTH;
+      // A terminal that does not know its size says 0 columns.
+      const columns = flags.output === STDOUT ? process.stdout.columns : undefined;
+      const width = columns || PLAIN_TABLE_WIDTH;
       return classifyTable({ width, scores, long, labels: card.labels, paint: session.style });
     }
   }

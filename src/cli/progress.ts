@@ -82,7 +82,7 @@ async function bar(stderr: Stderr): Promise<Progress> {
     format: (options, { progress }) => {
       const text = progressText(counts, total, rate);
       const line = total === undefined ? text : `${Format.BarFormat(progress, options)} ${text}`;
-      return line.slice(0, (stderr.columns ?? 80) - 1);
+      return line.slice(0, (stderr.columns || 80) - 1);
     },
     barsize: BAR_WIDTH,
     barCompleteChar: '█',

@@ -4,57 +4,16 @@
  */
 
 import { ExitCode, RunError } from '../errors.js';
-import type { ImageList } from '../image/find.js';
-import type { ModelCard } from '../model/card.js';
 import type { RowEncoder } from '../output/encoder.js';
 import type { FailedRow } from '../output/records.js';
-import { type Machine, writeRunRecord } from '../output/run-record.js';
-import type { Sink } from '../output/sink.js';
-import { exitCodeOf, type MaxErrors, type RunCounts } from '../services/run.js';
+import { writeRunRecord } from '../output/run-record.js';
+import { exitCodeOf } from '../services/run.js';
 import { untilAborted } from '../stream.js';
 import { toRunError } from './errors.js';
 import { STDOUT } from './output-options.js';
-import type { Progress } from './progress.js';
 import { closingLine, failureLine, interruptionLine, MAX_FAILURES_NAMED, readyLine } from './run-report.js';
 import { type RunEnd, RunState, toRecord } from './run-state.js';
-import type { Interruption } from './signals.js';
-
-/** The events that every streaming service yields. */
-export type RunEvent<Row> =
-  | {
-      readonly type: 'ready';
-      readonly card: ModelCard;
-      readonly modelHash: Promise<string | null>;
-      readonly total: number | undefined;
-      readonly settings: object;
-    }
-  | { readonly type: 'notice'; readonly message: string }
-  | { readonly type: 'rows'; readonly rows: readonly Row[]; readonly counts: Readonly<RunCounts> };
-
-export interface StreamRun<Row> {
-  readonly command: string;
-  /** For the record. */
-  readonly arguments: readonly string[];
-  readonly images: ImageList;
-  readonly events: AsyncIterable<RunEvent<Row>>;
-  /** Made once the model is known. */
-  readonly encoder: (card: ModelCard) => RowEncoder<Row>;
-  readonly output: { readonly file: string; readonly format: string; readonly sink: Sink };
-  readonly maxErrors: MaxErrors;
-  readonly stopOnError: boolean;
-  /** Whether failed images are told on stderr: not where their rows are before the user's eyes. */
-  readonly tellFailures: boolean;
-  /** Print the record on stdout. */
-  readonly json: boolean;
-  readonly quiet: boolean;
-  readonly verbose: boolean;
-  readonly progress: Progress;
-  readonly interruption: Interruption;
-  readonly machine: () => Promise<Machine>;
-  /** Writes a line to stderr. */
-  readonly say: (line: string) => void;
-  readonly notice: (message: string) => void;
-}
+import type { StreamRun } from './run-types.js';
 
 /** Resolves to the exit code. Throws the error that ended the run, once what was computed is safe and told. */
 export async function streamRun<Row extends { readonly status: string }>(

@@ -92,15 +92,13 @@ describe('openModel, weight files of PyTorch and timm', () => {
       ...slimShapes(),
       'classifier.0.weight': { shape: [135_000_000 / 2, 2] },
       'classifier.0.bias': { shape: [135_000_000 / 2] },
+      'classifier.3.weight': { shape: [1, 135_000_000 / 2] },
+      'classifier.3.bias': { shape: [1] },
+      'classifier.6.weight': { shape: [3, 1] },
     };
-    shapes['classifier.3.weight'] = { shape: [1, 135_000_000 / 2] };
-    shapes['classifier.3.bias'] = { shape: [1] };
-    shapes['classifier.6.weight'] = { shape: [3, 1] };
     const path = sparse(shapes);
-    const start = performance.now();
     const { file: opened } = await openModel(path, options);
     expect(opened?.bytes).toBeGreaterThan(1e9);
-    expect(performance.now() - start).toBeLessThan(500);
   });
 });
 
