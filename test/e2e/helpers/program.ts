@@ -24,6 +24,8 @@ export interface RunOptions {
 export interface Result {
   /** As a shell shows it: 128 + the number of a signal. */
   readonly code: number;
+  /** The signal that ended the process itself. */
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: Buffer;
   readonly stderr: string;
   readonly seconds: number;
@@ -65,7 +67,7 @@ export function startProgram(file: string, args: readonly string[], options: Run
     child.on('close', (code, signal) => {
       const seconds = (performance.now() - began) / 1000;
       const status = code ?? 128 + constants.signals[signal as NodeJS.Signals];
-      resolve({ code: status, stdout: Buffer.concat(chunks.stdout), stderr: text('stderr'), seconds });
+      resolve({ code: status, signal, stdout: Buffer.concat(chunks.stdout), stderr: text('stderr'), seconds });
     });
   });
   return {
