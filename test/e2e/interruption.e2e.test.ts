@@ -27,10 +27,9 @@ beforeAll(() => {
 });
 
 /** Starts over all images, and sends SIGINT or SIGTERM once rows are in the partial file. */
-async function interrupted(output: string, signal: NodeJS.Signals): Promise<Result> {
-  const run = start(['classify', 'many', '-m', 'mini', '-k1', '-b8', '--no-progress', '-v', '-o', output], {
-    cwd: folder,
-  });
+async function interrupted(output: string, signal: NodeJS.Signals, ...more: readonly string[]): Promise<Result> {
+  const words = ['classify', 'many', '-m', 'mini', '-k1', '-b8', '--no-progress', '-v', '-o', output, ...more];
+  const run = start(words, { cwd: folder });
   await run.until('stderr', (text) => text.includes('mini is ready'));
   await expect.poll(() => partialRows(output), { timeout: 20_000 }).toBeGreaterThan(20);
   run.child.kill(signal);
@@ -110,9 +109,11 @@ describe('a run that is interrupted', () => {
     });
   });
 
-  it('by SIGTERM ends with 143 and the rows so far', async () => {
-    const run = await interrupted('term.csv', 'SIGTERM');
+  it('by SIGTERM ends with 143 and the rows so far, under --json with its record', async () => {
+    const run = await interrupted('term.csv', 'SIGTERM', '--json');
     expect(run.code, run.stderr).toBe(143);
+    expect(JSON.parse(run.stdout.toString())).toEqual(readJson(join(folder, 'term.csv.run.json')));
+    expect(JSON.parse(run.stdout.toString())).toMatchObject({ exitCode: 143, error: null });
     expect(run.stderr).toMatch(/Interrupted \(SIGTERM\): [\d,]+ rows are in /);
     expectWholeRows(partials('term.csv')[0] as string);
   });
