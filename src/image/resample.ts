@@ -58,7 +58,7 @@ function resampleRows(pixels: Uint8Array, taps: Taps, height: number): Uint8Arra
   const { start, end } = spanOf(taps);
   const width = first.length;
   const sourceStride = (end - start) * CHANNELS;
-  const result = new Uint8Array(height * width * CHANNELS);
+  const result = scratch(height * width * CHANNELS);
   let target = 0;
   for (let row = 0; row < height; row += 1) {
     for (let i = 0; i < width; i += 1) {
@@ -81,6 +81,14 @@ function resampleRows(pixels: Uint8Array, taps: Taps, height: number): Uint8Arra
     }
   }
   return result;
+}
+
+let kept = new Uint8Array(0);
+
+/** Bytes between the passes, which run to their end undisturbed: one buffer serves all images. */
+function scratch(length: number): Uint8Array {
+  if (kept.length < length) kept = new Uint8Array(length);
+  return kept;
 }
 
 /** Vertical pass over rows of `stride` bytes. */
