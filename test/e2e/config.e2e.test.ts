@@ -1,0 +1,51 @@
+/** Values from flags, variables and configuration files, and --dry-run, which shows what they lead to. */
+
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { place, temporaryFolder } from './helpers/folder.js';
+import { vgg16 } from './helpers/program.js';
+
+const folder = temporaryFolder();
+const CONFIG = join(folder, 'vgg16.config.json');
+
+beforeAll(() => {
+  for (const name of ['a', 'b', 'c']) place(join(folder, 'photos', `${name}.jpg`));
+});
+afterEach(() => rmSync(CONFIG, { force: true }));
+
+const run = (args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) =>
+  vgg16(['classify', 'photos', ...args], { cwd: folder, env });
+
+describe('--dry-run', () => {
+  it('lists what would be read, opens no model and computes nothing', async () => {
+    const { code, stdout, stderr } = await run(['-n', '-m', 'no-such-model']);
+    expect(stdout.toString()).toBe('photos/a.jpg\nphotos/b.jpg\nphotos/c.jpg\n');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '3 images would be read.\n' });
+  });
+});
+
+describe('a value', () => {
+  const images = async (args: readonly string[], env: Readonly<Record<string, string>>) =>
+    (await run(['-n', ...args], env)).stderr;
+
+  it('is taken from the flag, else the variable, else the configuration', async () => {
+    writeFileSync(CONFIG, '{"limit": 1}');
+    expect(await images([], {})).toBe('1 image would be read.\n');
+    expect(await images([], { VGG16_LIMIT: '2' })).toBe('2 images would be read.\n');
+    expect(await images(['--limit', '3'], { VGG16_LIMIT: '2' })).toBe('3 images would be read.\n');
+  });
+
+  it('that is wrong is told with the variable or the file it comes from', async () => {
+    const variable = await run([], { VGG16_TOP_K: 'many' });
+    expect(variable).toMatchObject({ code: 2, stderr: expect.stringContaining('for VGG16_TOP_K but received "many"') });
+    writeFileSync(CONFIG, '{"top-k": "few"}');
+    const file = await run();
+    expect(file.stderr).toMatch(/for "top-k" in .*vgg16\.config\.json but received "few"/);
+    expect(file.code).toBe(2);
+    writeFileSync(CONFIG, '{"topk": 3}');
+    const key = await run();
+    expect(key.stderr).toMatch(/vgg16\.config\.json but received the key "topk"/);
+    expect(key.code).toBe(2);
+  });
+});
