@@ -1,4 +1,4 @@
-"""Trains `mini`, the model that ships with the tool: VGG-16 at a quarter of the width for 32x32 pixels, on CIFAR-10.
+"""Trains `mini`, the model that ships with the tool: VGG-16 at about a quarter of the width for 32x32 pixels, on CIFAR-10.
 
     python scripts/train_mini.py --data cifar10-train.tar.gz --out fixtures/models/mini.safetensors
 
@@ -24,12 +24,12 @@ from PIL import Image
 from safetensors.numpy import save_file
 from torch import nn
 
-CONVOLUTIONS = [[16, 16], [32, 32], [64, 64, 64], [128, 128, 128], [128, 128, 128]]
+CONVOLUTIONS = [[20, 20], [40, 40], [72, 72, 72], [128, 128, 128], [128, 128, 128]]
 DENSE = [256, 256]
 MEAN = [0.4914, 0.4822, 0.4465]  # of the training images, as commonly used for CIFAR-10
 STD = [0.247, 0.2435, 0.2616]
 
-DROPOUT, SMOOTHING, WEIGHT_DECAY = 0.1, 0.05, 2e-4  # light: a network this small underfits before it overfits
+DROPOUT, SMOOTHING, WEIGHT_DECAY = 0.2, 0.1, 5e-4
 
 
 def read_images(path):
@@ -127,7 +127,7 @@ def plain_forward(tensors, x):
 
 
 def augment(x, generator):
-    """Random crops of the image padded by 4 pixels, and flips; x [N, 3, 32, 32]."""
+    """Random crops of the image padded by 4 pixels, flips, and a grey patch of 7 pixels; x [N, 3, 32, 32]."""
     n = len(x)
     padded = F.pad(x, (4, 4, 4, 4))
     dy, dx = torch.randint(0, 9, (2, n), generator=generator)
@@ -135,7 +135,11 @@ def augment(x, generator):
     flip = torch.rand(n, generator=generator) < 0.5
     columns = torch.where(flip[:, None], torch.arange(31, -1, -1), torch.arange(32))
     columns = (dx[:, None] + columns)[:, None, None, :]
-    return padded[torch.arange(n)[:, None, None, None], torch.arange(3)[None, :, None, None], rows, columns]
+    cut_y, cut_x = torch.randint(0, 32, (2, n), generator=generator)  # cutout (DeVries and Taylor 2017)
+    line = torch.arange(32)
+    hole = ((line - cut_y[:, None]).abs() < 4)[:, :, None] & ((line - cut_x[:, None]).abs() < 4)[:, None, :]
+    x = padded[torch.arange(n)[:, None, None, None], torch.arange(3)[None, :, None, None], rows, columns]
+    return x.masked_fill(hole[:, None], 0)
 
 
 def export(model, classes, x, y, path):
@@ -173,8 +177,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="tar of JPEGs, train/<class>/<file>")
     parser.add_argument("--out", required=True, help="the model file to write")
-    parser.add_argument("--epochs", type=int, default=32)
-    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=0.1, help="peak learning rate")
     parser.add_argument("--seed", type=int, default=16)
     args = parser.parse_args()

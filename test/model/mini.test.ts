@@ -1,0 +1,116 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Model } from '../../src/model/card.js';
+import type { Precision } from '../../src/model/graph/vgg.js';
+import { openModel } from '../../src/model/open.js';
+import { Session } from '../../src/model/session.js';
+import { configureTensorFlow } from '../../src/model/tensorflow.js';
+import { batchOf } from './reference.js';
+
+configureTensorFlow({ threads: 2 });
+
+/** What ships with the tool has to stay small. */
+const MAX_BYTES = 5e6;
+/** Images a run; any divisor of 5,000. */
+const BATCH = 250;
+
+const ARCHIVE = fileURLToPath(new URL('../../../shared/data/cifar10-train.tar.gz', import.meta.url));
+const openMini = () => openModel('mini', { seed: 0, cacheDir: tmpdir() });
+
+describe('mini', () => {
+  it('ships in 5 MB with labels, licence, source and at least 86 % accuracy on its card', async () => {
+    const { card, file } = await openMini();
+    expect(statSync(file?.path ?? '').size).toBeLessThanOrEqual(MAX_BYTES);
+    expect(card.labels).toEqual(
+      ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'], // sorted
+    );
+    expect(card.license).toBe('MIT');
+    expect(card.source).toContain('CIFAR-10');
+    expect(card.accuracy?.top1).toBeGreaterThanOrEqual(86);
+  });
+});
+
+/** An image of the archive: its class and its pixels, 32 x 32 x 3 bytes. */
+interface HeldOut {
+  readonly label: string;
+  readonly pixels: Uint8Array;
+}
+
+/** The images that scripts/train_mini.py never trains on: every tenth of each class, sorted by name. */
+async function heldOutImages(archive: string): Promise<readonly HeldOut[]> {
+  const listing = execFileSync('tar', ['-tzf', archive], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  const files = listing.split('\n').filter((name) => name.endsWith('.jpg'));
+  const names = [...new Set(files.map(labelOf))].flatMap((label) =>
+    files
+      .filter((name) => labelOf(name) === label)
+      .sort()
+      .filter((_, position) => position % 10 === 0),
+  );
+  const folder = mkdtempSync(join(tmpdir(), 'vgg16-test-'));
+  try {
+    writeFileSync(join(folder, 'names'), names.join('\n'));
+    execFileSync('tar', ['-xzf', archive, '-C', folder, '-T', join(folder, 'names')]);
+    return await Promise.all(
+      names.map(async (name) => ({
+        label: labelOf(name),
+        pixels: await sharp(join(folder, name)).removeAlpha().toColourspace('srgb').raw().toBuffer(),
+      })),
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** train/<class>/<file> */
+const labelOf = (name: string): string => name.split('/')[1] ?? '';
+
+describe.skipIf(!existsSync(ARCHIVE))('mini on its 5,000 held-out images', () => {
+  let model: Model;
+  let images: readonly HeldOut[];
+  const guesses: Partial<Record<Precision, readonly string[]>> = {};
+
+  /** The best class of every image. */
+  async function classify(precision: Precision): Promise<readonly string[]> {
+    const session = await Session.open({ model, precision, outputs: [{ kind: 'top_k', k: 1 }] });
+    const labels: string[] = [];
+    for (let start = 0; start < images.length; start += BATCH) {
+      const part = images.slice(start, start + BATCH).map(({ pixels }) => pixels);
+      const best = session.run(batchOf(part), part.length)['top_k/classes']?.data ?? [];
+      for (const index of best) labels.push(model.card.labels?.[index] ?? '');
+    }
+    session.close();
+    return labels;
+  }
+
+  const percent = (count: number) => (100 * count) / images.length;
+
+  beforeAll(async () => {
+    model = await openMini();
+    images = await heldOutImages(ARCHIVE);
+    guesses.f32 = await classify('f32');
+    guesses.bf16 = await classify('bf16');
+  });
+
+  it('finds 5,000 images of 32 x 32 pixels, 500 of each class', () => {
+    expect(images.length).toBe(5000);
+    for (const label of model.card.labels ?? []) {
+      expect(images.filter((image) => image.label === label).length, label).toBe(500);
+    }
+    expect(images.every(({ pixels }) => pixels.length === 32 * 32 * 3)).toBe(true);
+  });
+
+  it("is as accurate as its card says, to 5 images' rounding", () => {
+    const right = images.filter(({ label }, i) => guesses.f32?.[i] === label).length;
+    expect(Math.abs(percent(right) - (model.card.accuracy?.top1 ?? 0))).toBeLessThanOrEqual(0.1);
+  });
+
+  it('gives the same best class at bf16 as at f32 on at least 99 %', () => {
+    const same = guesses.f32?.filter((label, i) => guesses.bf16?.[i] === label).length ?? 0;
+    expect(percent(same)).toBeGreaterThanOrEqual(99);
+  });
+});
