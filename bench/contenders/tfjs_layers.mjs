@@ -19,7 +19,7 @@ configureTensorFlow({ threads: Number(values.threads) });
 const tf = loadTensorFlow();
 
 const { card, weights } = randomModel();
-const network = layersModel(card.architecture);
+const network = await layersModel(card.architecture);
 const { mean, std } = card.preset;
 const images = tf.tidy(() => {
   const bytes = new Uint8Array(fillPixels(new ArrayBuffer(batch * BYTES_PER_IMAGE)));
@@ -43,7 +43,7 @@ const measured = await steadyRate({
 console.log(JSON.stringify({ ...measured, answer }));
 
 /** The network as tf.layers, with the random weights set. */
-function layersModel(architecture) {
+async function layersModel(architecture) {
   const model = tf.sequential();
   let inputShape = [architecture.inputSize, architecture.inputSize, 3];
   for (const { name, kind, kernelShape } of layersOf(architecture)) {
@@ -61,12 +61,14 @@ function layersModel(architecture) {
     }
   }
   for (const layer of model.layers.filter((one) => one.weights.length > 0)) {
-    const [kernel, bias] = layer.getWeights().map((tensor, i) => {
-      const source = i === 0 ? weights[layer.name].kernel : weights[layer.name].bias;
-      return tf.tensor(readTensor(source, tensor.size), tensor.shape, 'float32');
-    });
-    layer.setWeights([kernel, bias]);
-    tf.dispose([kernel, bias]);
+    const { kernel, bias } = weights[layer.name];
+    const values = [];
+    for (const [i, tensor] of layer.getWeights().entries()) {
+      const data = await readTensor(i === 0 ? kernel : bias, tensor.size);
+      values.push(tf.tensor(data, tensor.shape, 'float32'));
+    }
+    layer.setWeights(values);
+    tf.dispose(values);
   }
   return model;
 }
