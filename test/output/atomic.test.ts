@@ -104,6 +104,7 @@ describe('openOutput', () => {
       exitCode: 1,
       message: 'Expected to write /dev/full but no space is left on the device.',
     });
+    await sink.abandon({ keep: false });
   });
 
   it('writes into a device instead of replacing it, and keeps no record beside it', async () => {
