@@ -1,4 +1,4 @@
-/** Where this tool keeps what it builds once per user: the rule of src/model/cache.ts, for before that is built. */
+/** Where this tool keeps what it builds once per user: the rule of oclif's `cacheDir`, for before oclif is installed. */
 
 import { tmpdir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';

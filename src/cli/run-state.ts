@@ -3,8 +3,8 @@
 import type { ExitCode, RunError } from '../errors.js';
 import type { ModelCard } from '../model/card.js';
 import { RUN_RECORD_VERSION, type RunRecord } from '../output/run-record.js';
-import type { RunCounts } from '../services/run.js';
-import type { RunEvent, StreamRun } from './run-types.js';
+import type { RunCounts, RunEvent } from '../services/run.js';
+import type { StreamRun } from './run-types.js';
 
 /** Time for the model's hash to settle at the end of a run that was interrupted, in milliseconds. */
 const HASH_GRACE_MS = 200;

@@ -1,25 +1,13 @@
-/** What a command gives to a run that streams rows, and what the run gets from its service. */
+/** What a command gives to a run that streams rows. */
 
 import type { ImageList } from '../image/find.js';
 import type { ModelCard } from '../model/card.js';
 import type { RowEncoder } from '../output/encoder.js';
 import type { Machine } from '../output/run-record.js';
 import type { Sink } from '../output/sink.js';
-import type { MaxErrors, RunCounts } from '../services/run.js';
+import type { MaxErrors, RunEvent } from '../services/run.js';
 import type { Progress } from './progress.js';
 import type { Interruption } from './signals.js';
-
-/** The events that every streaming service yields. */
-export type RunEvent<Row> =
-  | {
-      readonly type: 'ready';
-      readonly card: ModelCard;
-      readonly modelHash: Promise<string | null>;
-      readonly total: number | undefined;
-      readonly settings: object;
-    }
-  | { readonly type: 'notice'; readonly message: string }
-  | { readonly type: 'rows'; readonly rows: readonly Row[]; readonly counts: Readonly<RunCounts> };
 
 export interface StreamRun<Row> {
   readonly command: string;

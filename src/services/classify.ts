@@ -7,11 +7,11 @@ import { INPUT_CHANNELS } from '../model/architecture.js';
 import type { Model, ModelCard } from '../model/card.js';
 import { cpuFeatures } from '../model/cpu.js';
 import { Engine, type Outputs } from '../model/engine.js';
-import { hashFile } from '../model/hash.js';
+import { rememberedHash } from '../model/hash.js';
 import { type OpenOptions, openModel } from '../model/open.js';
 import type { ClassifyRow, Prediction } from '../output/records.js';
 import { batched, mapOrdered, untilAborted } from '../stream.js';
-import type { RunCounts } from './run.js';
+import type { RunCounts, RunEvent } from './run.js';
 import { precisionHint, type RequestedSettings, type RunSettings, resolveSettings } from './settings.js';
 
 export interface ClassifyOptions extends RequestedSettings {
@@ -34,20 +34,7 @@ export interface ClassifyOptions extends RequestedSettings {
   readonly signal: AbortSignal;
 }
 
-export type ClassifyEvent =
-  /** Once, before the first row; the model is loaded and ready. */
-  | {
-      readonly type: 'ready';
-      readonly card: ModelCard;
-      /** sha256 of the model file in hex, settled later than the first rows; `null` for generated weights. */
-      readonly modelHash: Promise<string | null>;
-      readonly total: number | undefined;
-      readonly settings: RunSettings;
-    }
-  /** Something that the user should know and that does not end the run: one line. */
-  | { readonly type: 'notice'; readonly message: string }
-  /** Rows in input order, as soon as a batch is done; `counts` includes them. */
-  | { readonly type: 'rows'; readonly rows: readonly ClassifyRow[]; readonly counts: Readonly<RunCounts> };
+export type ClassifyEvent = RunEvent<ClassifyRow>;
 
 /** Batches decoded ahead of the one in the network. */
 const BATCHES_AHEAD = 2;
@@ -94,7 +81,13 @@ export async function* classify(options: ClassifyOptions): AsyncGenerator<Classi
   try {
     const hint = precisionHint(precision, card.architecture, cpu);
     if (hint !== undefined) yield { type: 'notice', message: hint };
-    yield { type: 'ready', card, modelHash: hashOf(model, next), total: options.images.total, settings };
+    yield {
+      type: 'ready',
+      card,
+      modelHash: hashOf(model, options.open.cacheDir, next),
+      total: options.images.total,
+      settings,
+    };
 
     const counts: RunCounts = { seen: 0, ok: 0, failed: 0, skipped: 0 };
     for (;;) {
@@ -121,10 +114,10 @@ export async function* classify(options: ClassifyOptions): AsyncGenerator<Classi
 }
 
 /** Hashes the model file once the first batch is through, so that it delays no row. */
-async function hashOf(model: Model, firstRows: Promise<unknown>): Promise<string | null> {
+async function hashOf(model: Model, cacheDir: string, firstRows: Promise<unknown>): Promise<string | null> {
   if (model.file === null) return null;
   await firstRows.catch(() => {});
-  return hashFile(model.file.path);
+  return rememberedHash(model.file.path, cacheDir);
 }
 
 function decodedBatches(options: ClassifyOptions, { preset }: ModelCard, settings: RunSettings) {

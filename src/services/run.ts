@@ -1,6 +1,8 @@
-/** What the streaming commands share: the counts of a run, and the exit code that follows from them. */
+/** What the streaming commands share: their events, the counts of a run, and the exit code that follows from them. */
 
 import { ExitCode } from '../errors.js';
+import type { ModelCard } from '../model/card.js';
+import type { RunSettings } from './settings.js';
 
 /** Counts of one run, kept up to date while it streams. */
 export interface RunCounts {
@@ -11,6 +13,23 @@ export interface RunCounts {
   /** Inputs not tried, because an earlier run has them. */
   skipped: number;
 }
+
+/** The events that every streaming service yields. */
+export type RunEvent<Row> =
+  /** Once, before the first row; the model is loaded and ready. */
+  | {
+      readonly type: 'ready';
+      readonly card: ModelCard;
+      /** sha256 of the model file in hex, settled later than the first rows; `null` for generated weights. */
+      readonly modelHash: Promise<string | null>;
+      /** Inputs to come; unknown for a list that is still being read. */
+      readonly total: number | undefined;
+      readonly settings: RunSettings;
+    }
+  /** Something that the user should know and that does not end the run: one line. */
+  | { readonly type: 'notice'; readonly message: string }
+  /** Rows in input order, as soon as a batch is done; `counts` includes them. */
+  | { readonly type: 'rows'; readonly rows: readonly Row[]; readonly counts: Readonly<RunCounts> };
 
 /** `--max-errors`: a number of images, or a share of those seen. */
 export type MaxErrors = { readonly count: number } | { readonly percent: number };

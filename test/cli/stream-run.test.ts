@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openProgress } from '../../src/cli/progress.js';
-import type { RunEvent, StreamRun } from '../../src/cli/run-types.js';
+import type { StreamRun } from '../../src/cli/run-types.js';
 import { Interruption } from '../../src/cli/signals.js';
 import { streamRun } from '../../src/cli/stream-run.js';
 import { modelError } from '../../src/errors.js';
@@ -13,6 +13,7 @@ import { openOutput } from '../../src/output/atomic.js';
 import { classifyJsonl } from '../../src/output/jsonl.js';
 import type { ClassifyRow } from '../../src/output/records.js';
 import type { Machine } from '../../src/output/run-record.js';
+import type { RunEvent } from '../../src/services/run.js';
 import { FAILED, OK } from '../output/rows.js';
 
 let folder: string;
@@ -41,7 +42,7 @@ const READY: RunEvent<ClassifyRow> = {
   },
   modelHash: Promise.resolve('abc'),
   total: 2,
-  settings: { batchSize: 4 },
+  settings: { batchSize: 4, workers: 4, threads: 2, precision: 'f32' },
 };
 
 function rows(...list: ClassifyRow[]): RunEvent<ClassifyRow> {
