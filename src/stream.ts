@@ -81,11 +81,11 @@ export async function* mapOrdered<T, R>(
 /**
  * Groups items into batches in order. A batch is closed when it holds `size` items that count, or when `lingerMs`
  * milliseconds have passed since its first item and the source still has not delivered: a slow source is not waited
- * for. Items that do not count (failed images) travel along without taking a place.
+ * for. Items that do not count (failed images) travel along without taking a place, up to `most` in all.
  */
 export async function* batched<T>(
   source: Source<T>,
-  { size, first = size, counts = () => true, lingerMs }: BatchBounds<T>,
+  { size, first = size, most = Number.POSITIVE_INFINITY, counts = () => true, lingerMs }: BatchBounds<T>,
 ): AsyncGenerator<T[]> {
   const iterator = toAsync(source);
   let batch: T[] = [];
@@ -109,7 +109,7 @@ export async function* batched<T>(
       if (counts(waited.value)) counted += 1;
       next = iterator.next();
       next.catch(() => {});
-      if (counted === wanted) {
+      if (counted === wanted || batch.length >= most) {
         yield batch;
         batch = [];
         counted = 0;
@@ -127,6 +127,8 @@ export interface BatchBounds<T> {
   /** Size of the first batch, where that is smaller. */
   readonly first?: number;
   readonly counts?: (item: T) => boolean;
+  /** Items, counted or not, after which a batch is closed all the same. */
+  readonly most?: number;
   readonly lingerMs: number;
 }
 

@@ -106,3 +106,12 @@ test('untilAborted ends at once, even while the source waits for input', async (
   setTimeout(() => controller.abort(), 20);
   expect(await collect(untilAborted(source, controller.signal))).toEqual([1]);
 });
+
+test('batched closes a batch of items that do not count when it holds the most that it may', async () => {
+  const counts = (i: number) => i % 4 === 0;
+  expect(await collect(batched([1, 2, 3, 5, 4, 8, 6, 7], { size: 2, most: 3, counts, lingerMs: 1000 }))).toEqual([
+    [1, 2, 3],
+    [5, 4, 8],
+    [6, 7],
+  ]);
+});

@@ -9,6 +9,7 @@ import { type DefaultValue, type FlagForm, readDefaults } from './defaults.js';
 import { errorObject, toRunError, valueError } from './errors.js';
 import { talkFlags } from './flags/session.js';
 import { FlagValueError, type FlagValues, variableOf } from './flags/values.js';
+import type { Session } from './image-run.js';
 import { type Style, styleOf, wantsColor } from './style.js';
 
 export abstract class BaseCommand extends Command {
@@ -32,6 +33,17 @@ export abstract class BaseCommand extends Command {
   /** Folder for models, from --cache-dir or the user's own. */
   protected cacheDirectory(flags: { readonly 'cache-dir'?: string | undefined }): string {
     return flags['cache-dir'] ?? this.config.cacheDir;
+  }
+
+  /** What a run that streams images needs of its command. */
+  protected session(flags: { readonly 'cache-dir'?: string | undefined }): Session {
+    return {
+      arguments: this.argv,
+      cacheDir: this.cacheDirectory(flags),
+      style: this.style(process.stdout),
+      say: (line) => this.say(line),
+      notice: (message) => this.notice(message),
+    };
   }
 
   /** The command's flags and arguments, checked; `command` is the class itself. */

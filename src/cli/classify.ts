@@ -2,56 +2,28 @@
 
 import { type ExitCode, usageError } from '../errors.js';
 import type { ModelCard } from '../model/card.js';
-import { checkOutput } from '../output/atomic.js';
+import { resolveOutput } from '../output/atomic.js';
 import { classifyCsv, classifyLongCsv } from '../output/csv.js';
 import type { RowEncoder, RowFormat, Scores } from '../output/encoder.js';
 import { classifyJsonl } from '../output/jsonl.js';
-import type { ClassifyRow } from '../output/records.js';
+import type { ClassifiedRow, ClassifyRow } from '../output/records.js';
+import { layoutOf } from '../output/store/formats.js';
+import { textLayout } from '../output/store/layout.js';
 import { classifyTable } from '../output/table.js';
 import { classify } from '../services/classify.js';
-import { describeMachine } from '../services/machine.js';
-import type { MaxErrors } from '../services/run.js';
-import { listInputs } from './dry-run.js';
-import { type InputFlags, openInputs } from './inputs.js';
-import { type ModelFlags, openOptions } from './model-options.js';
-import { formatOf, openSink, STDOUT } from './output-options.js';
-import { openProgress, type ProgressStyle } from './progress.js';
-import { Interruption } from './signals.js';
-import { streamRun } from './stream-run.js';
-import type { Style } from './style.js';
+import { checkOutputs, continues, fileOutput } from './file-output.js';
+import { type ImageRunFlags, runImages, type Session } from './image-run.js';
+import { formatOf, openStream, STDOUT } from './output-options.js';
+import { runSettings } from './run-settings.js';
+import type { RunOutput } from './run-types.js';
+import { resolvedShard } from './shard.js';
 
-export interface ClassifyFlags extends InputFlags, ModelFlags {
-  readonly output: string;
-  readonly force?: boolean | undefined;
+export interface ClassifyFlags extends ImageRunFlags {
   readonly format?: RowFormat | undefined;
   readonly 'top-k': number;
   readonly threshold: number;
   readonly scores: Scores;
   readonly long?: boolean | undefined;
-  readonly 'auto-orient': boolean;
-  readonly decode: 'exact' | 'fast';
-  readonly 'batch-size': number | 'auto';
-  readonly workers: number | 'auto';
-  readonly threads: number | 'auto';
-  readonly precision: 'f32' | 'bf16' | 'auto';
-  readonly 'max-pixels': number;
-  readonly 'on-error': 'skip' | 'fail';
-  readonly 'max-errors': MaxErrors;
-  readonly progress?: boolean | undefined;
-  readonly json?: boolean | undefined;
-  readonly 'dry-run'?: boolean | undefined;
-  readonly quiet?: boolean | undefined;
-  readonly verbose?: boolean | undefined;
-}
-
-/** What a command lends to its run. */
-export interface Session {
-  readonly arguments: readonly string[];
-  readonly cacheDir: string;
-  /** Colours of stdout. */
-  readonly style: Style;
-  readonly say: (line: string) => void;
-  readonly notice: (message: string) => void;
 }
 
 /** Columns of a table that is not on a terminal. */
@@ -64,81 +36,58 @@ export async function runClassify(
 ): Promise<ExitCode> {
   const onTerminal = flags.output === STDOUT && process.stdout.isTTY === true;
   const format = formatOf(flags.format, flags.output, onTerminal);
-  checkCombinations(flags, format);
-  if (flags.output !== STDOUT) await checkOutput(flags.output, { force: flags.force === true });
-  const images = await openInputs(inputs, flags);
-  const interruption = new Interruption((name) => {
-    const how = name === 'SIGINT' ? 'Finishing the batch in flight; Ctrl-C again ends at once.' : 'Ending (SIGTERM).';
-    progress.around(() => session.say(how));
-  });
-  const progress = await openProgress(progressStyle(flags));
-  try {
-    if (flags['dry-run'] === true) return await listInputs(images, flags.quiet === true, interruption, session);
-    const open = await openOptions(flags, session.cacheDir);
-    const sink = await openSink(flags.output, flags.force === true, () => interruption.stop());
-    const exitCode = await streamRun<ClassifyRow>({
-      command: 'classify',
-      arguments: session.arguments,
-      images,
-      events: classify({
-        images,
-        model: flags.model,
-        open,
-        topK: flags['top-k'],
-        threshold: flags.threshold,
-        batchSize: flags['batch-size'],
-        workers: flags.workers,
-        threads: flags.threads,
-        precision: flags.precision,
-        maxPixels: flags['max-pixels'],
-        autoOrient: flags['auto-orient'],
-        decode: flags.decode,
-        stopOnError: flags['on-error'] === 'fail',
-        signal: interruption.signal,
-      }),
-      encoder: (card) => encoderFor(format, card, flags, session),
-      output: { file: flags.output, format, sink },
-      maxErrors: flags['max-errors'],
-      stopOnError: flags['on-error'] === 'fail',
-      tellFailures: !onTerminal && flags['on-error'] === 'skip',
-      json: flags.json === true,
-      quiet: flags.quiet === true,
-      verbose: flags.verbose === true,
-      progress,
-      interruption,
-      machine: describeMachine,
-      say: session.say,
-      notice: session.notice,
-    });
-    if (interruption.deadline.aborted) interruption.endNow();
-    return exitCode;
-  } finally {
-    interruption.dispose();
-    // A pipe that nobody writes to any more would keep the process alive.
-    if (flags['files-from'] === STDOUT) process.stdin.destroy();
-  }
-}
-
-function checkCombinations(flags: ClassifyFlags, format: RowFormat): void {
-  if (flags.json === true && flags.output === STDOUT) {
-    throw usageError(
-      'Expected --output FILE with --json, which prints the summary of the run on stdout.',
-      'Add -o FILE.',
-    );
-  }
-  if (flags.json === true && flags['dry-run'] === true) {
-    throw usageError('Expected --json or --dry-run but received both: a run that is not made has no summary.');
-  }
   if (flags.long === true && format === 'jsonl') {
     throw usageError(
       'Expected --format csv or table with --long but the format is jsonl, whose rows hold all classes.',
     );
   }
+  if (format === 'table' && continues(flags)) {
+    throw usageError('Expected --format csv or jsonl with --resume but a table is for people.', 'Add --format csv.');
+  }
+  if (flags.output !== STDOUT) await checkOutputs([flags.output], flags);
+  return runImages<ClassifiedRow>({
+    command: 'classify',
+    inputs,
+    flags,
+    session,
+    onTerminal,
+    output: (onClosed) => openOutput(format, flags, session, onClosed),
+    events: (options) => classify({ ...options, topK: flags['top-k'], threshold: flags.threshold }),
+  });
 }
 
-function progressStyle(flags: ClassifyFlags): ProgressStyle {
-  if (!(flags.progress ?? flags.quiet !== true) || flags['dry-run'] === true) return 'none';
-  return process.stderr.isTTY === true ? 'bar' : 'lines';
+async function openOutput(
+  format: RowFormat,
+  flags: ClassifyFlags,
+  session: Session,
+  onClosed: () => void,
+): Promise<RunOutput<ClassifiedRow>> {
+  const encoder = (card: ModelCard) => encoderFor(format, card, flags, session);
+  const stream = await openStream(flags.output, format, encoder, onClosed);
+  if (stream !== undefined) return stream;
+  const target = await resolveOutput(flags.output);
+  return fileOutput<ClassifiedRow>({
+    file: flags.output,
+    format,
+    flags,
+    shard: resolvedShard(flags.shard),
+    formatFor: (card) => {
+      const rows = encoder(card);
+      return {
+        layout: format === 'table' ? textLayout(target, format) : layoutOf(format, target, []),
+        head: rows.header(),
+        encode: (row) => ({ text: rows.encode([row]), arrays: [] }),
+        ...(rows.fitTo === undefined ? {} : { fitTo: rows.fitTo }),
+      };
+    },
+    settings: (run) => ({
+      ...runSettings('classify', run, flags),
+      'top-k': flags['top-k'],
+      threshold: flags.threshold,
+      scores: flags.scores,
+      long: flags.long === true,
+    }),
+  });
 }
 
 function encoderFor(

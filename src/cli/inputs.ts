@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises';
 import { usageError } from '../errors.js';
 import type { ImageList } from '../image/find.js';
 import { reasonOf } from '../output/sink.js';
-import { resolveShard, type ShardRequest } from './shard.js';
+import { resolvedShard, type ShardRequest } from './shard.js';
 
 export interface InputFlags {
   readonly 'files-from'?: string | undefined;
@@ -21,22 +21,22 @@ export interface InputFlags {
 }
 
 /** Finds what `inputs` and `flags` name. Throws NO_INPUTS when they name nothing, USAGE when nothing was named. */
-export async function openInputs(inputs: readonly string[], flags: InputFlags): Promise<ImageList> {
+export async function openInputs(inputs: readonly string[], flags: InputFlags, command: string): Promise<ImageList> {
   const list = flags['files-from'];
   if (inputs.length === 0 && list === undefined) {
     throw usageError(
       'Expected files, folders or globs, or --files-from, but received none.',
-      'Type vgg16 classify photos/',
+      `Type vgg16 ${command} photos/`,
     );
   }
   if (flags.null === true && list === undefined) {
     throw usageError('Expected --files-from with --null, which says how its paths end.');
   }
-  const shard = flags.shard === undefined ? undefined : resolveShard(flags.shard, process.env);
+  const shard = resolvedShard(flags.shard);
   const { findImages } = await import('../image/find.js');
   return findImages({
     inputs: asBytes(inputs),
-    ...(list === undefined ? {} : { list: await openList(list) }),
+    ...(list === undefined ? {} : { list: await openList(list, command) }),
     nullSeparated: flags.null === true,
     recursive: flags.recursive,
     extensions: flags.ext,
@@ -50,7 +50,7 @@ export async function openInputs(inputs: readonly string[], flags: InputFlags): 
 }
 
 /** Opened before the model is loaded, so that a wrong name is told at once. */
-async function openList(file: string): Promise<AsyncIterable<Uint8Array>> {
+async function openList(file: string, command: string): Promise<AsyncIterable<Uint8Array>> {
   if (file === '-') return process.stdin;
   const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === 'ENOENT' ? 'it does not exist' : reasonOf(error);
@@ -60,7 +60,7 @@ async function openList(file: string): Promise<AsyncIterable<Uint8Array>> {
     await handle.close();
     throw usageError(
       `Expected a file with paths for --files-from but ${file} is a folder.`,
-      `Leave out --files-from: vgg16 classify ${file}`,
+      `Leave out --files-from: vgg16 ${command} ${file}`,
     );
   }
   return handle.createReadStream();

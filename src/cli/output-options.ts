@@ -1,11 +1,14 @@
-/** The output group's flags → a format and a sink. */
+/** The output group's flags → a format and where rows go. */
 
 import { extname } from 'node:path';
 import { usageError } from '../errors.js';
-import { openOutput } from '../output/atomic.js';
-import type { RowFormat } from '../output/encoder.js';
-import type { Sink } from '../output/sink.js';
+import type { ModelCard } from '../model/card.js';
+import { openDevice } from '../output/atomic.js';
+import type { RowEncoder, RowFormat } from '../output/encoder.js';
+import type { FailedRow } from '../output/records.js';
+import { streamWriter } from '../output/row-writer.js';
 import { streamSink } from '../output/stream-sink.js';
+import type { RunOutput } from './run-types.js';
 
 /** `--output -` */
 export const STDOUT = '-';
@@ -29,7 +32,19 @@ export function formatOf(format: RowFormat | undefined, output: string, isTermin
   return BY_EXTENSION[extension] ?? 'csv';
 }
 
-/** Opens stdout or a file; `onClosed` is called when nobody reads stdout any more. */
-export async function openSink(output: string, force: boolean, onClosed: () => void): Promise<Sink> {
-  return output === STDOUT ? streamSink(process.stdout, 'stdout', onClosed) : openOutput(output, { force });
+/** Opens stdout, a pipe or a device; `undefined` for a file. `onClosed` is called when nobody reads stdout any more. */
+export async function openStream<Row>(
+  output: string,
+  format: string,
+  encoder: (card: ModelCard) => RowEncoder<Row | FailedRow>,
+  onClosed: () => void,
+): Promise<RunOutput<Row> | undefined> {
+  const sink = output === STDOUT ? streamSink(process.stdout, 'stdout', onClosed) : await openDevice(output);
+  if (sink === undefined) return undefined;
+  return {
+    file: output,
+    format,
+    open: ({ card }) => streamWriter(sink, encoder(card)),
+    close: async () => [],
+  };
 }

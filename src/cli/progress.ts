@@ -22,6 +22,16 @@ export interface Progress {
 
 export type ProgressStyle = 'bar' | 'lines' | 'none';
 
+/** The style that a command's flags and its stderr ask for. */
+export function progressStyle(flags: {
+  readonly progress?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+  readonly 'dry-run'?: boolean | undefined;
+}): ProgressStyle {
+  if (!(flags.progress ?? flags.quiet !== true) || flags['dry-run'] === true) return 'none';
+  return process.stderr.isTTY === true ? 'bar' : 'lines';
+}
+
 interface Stderr extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
   readonly columns?: number;

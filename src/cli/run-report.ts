@@ -39,8 +39,15 @@ export interface Ending {
 export function closingLine({ counts, seconds, imagesPerSecond, output }: Ending): string {
   const images = `${formatCount(counts.seen)} ${counts.seen === 1 ? 'image' : 'images'}`;
   const failed = counts.failed === 0 ? '' : `, ${formatCount(counts.failed)} failed`;
+  const skipped = counts.skipped === 0 ? '' : `, ${formatCount(counts.skipped)} from an earlier run`;
   const arrow = output === undefined ? '' : ` → ${printable(output)}`;
-  return `${images} in ${formatDuration(seconds)} (${formatSpeed(imagesPerSecond)} img/s)${failed}${arrow}`;
+  return `${images} in ${formatDuration(seconds)} (${formatSpeed(imagesPerSecond)} img/s)${skipped}${failed}${arrow}`;
+}
+
+/** Of a run that found its output finished. */
+export function nothingToDoLine({ seen, failed }: Readonly<RunCounts>, output: string): string {
+  const failures = failed === 0 ? '' : `, ${formatCount(failed)} failed`;
+  return `Nothing to do: ${printable(output)} is complete (${formatCount(seen)} ${seen === 1 ? 'image' : 'images'}${failures}).`;
 }
 
 /** How a run that was interrupted ended, and where its rows are. */
@@ -48,5 +55,5 @@ export function interruptionLine(name: SignalName, counts: Readonly<RunCounts>, 
   const rows = `${formatCount(counts.seen)} ${counts.seen === 1 ? 'row' : 'rows'}`;
   return partial === undefined
     ? `Interrupted (${name}) after ${rows}.`
-    : `Interrupted (${name}): ${rows} ${counts.seen === 1 ? 'is' : 'are'} in ${printable(partial)}.`;
+    : `Interrupted (${name}): ${rows} ${counts.seen === 1 ? 'is' : 'are'} in ${printable(partial)}.\nThe same command with --resume goes on from there.`;
 }

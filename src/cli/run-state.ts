@@ -4,7 +4,7 @@ import type { ExitCode, RunError } from '../errors.js';
 import type { ModelCard } from '../model/card.js';
 import { RUN_RECORD_VERSION, type RunRecord } from '../output/run-record.js';
 import type { RunCounts, RunEvent } from '../services/run.js';
-import type { StreamRun } from './run-types.js';
+import type { RunOutput, StreamRun } from './run-types.js';
 
 /** Time for the model's hash to settle at the end of a run that was interrupted, in milliseconds. */
 const HASH_GRACE_MS = 200;
@@ -48,12 +48,12 @@ export class RunState {
     return ((this.#readyAt ?? this.#startedAt) - this.#startedAt) / 1000;
   }
 
-  /** Seconds of the whole run; images a second from the moment that the model was ready. */
+  /** Seconds of the whole run; images computed a second from the moment that the model was ready. */
   speed(): { readonly seconds: number; readonly imagesPerSecond: number } {
     const streaming = (this.#endedAt - (this.#readyAt ?? this.#endedAt)) / 1000;
     return {
       seconds: (this.#endedAt - this.#startedAt) / 1000,
-      imagesPerSecond: streaming > 0 ? this.counts.seen / streaming : 0,
+      imagesPerSecond: streaming > 0 ? (this.counts.seen - this.counts.skipped) / streaming : 0,
     };
   }
 
@@ -66,7 +66,7 @@ export class RunState {
 }
 
 type Described = Pick<StreamRun<never>, 'command' | 'arguments' | 'images' | 'machine' | 'interruption'> & {
-  readonly output: { readonly file: string; readonly format: string };
+  readonly output: Pick<RunOutput<never>, 'file' | 'format'>;
 };
 
 export async function toRecord(run: Described, state: RunState, end: RunEnd): Promise<RunRecord> {
@@ -96,7 +96,7 @@ export async function toRecord(run: Described, state: RunState, end: RunEnd): Pr
       format: run.output.format,
     },
     counts: { ...counts },
-    inputs: { total: state.total ?? (end.complete ? counts.seen + counts.skipped : null), sha256: run.images.digest() },
+    inputs: { total: state.total ?? (end.complete ? counts.seen : null), sha256: run.images.digest() },
     start: state.start.toISOString(),
     end: state.finish.toISOString(),
     seconds: rounded(seconds),

@@ -1,23 +1,38 @@
 /** What a command gives to a run that streams rows. */
 
 import type { ImageList } from '../image/find.js';
-import type { ModelCard } from '../model/card.js';
-import type { RowEncoder } from '../output/encoder.js';
+import type { FailedRow } from '../output/records.js';
+import type { RowWriter } from '../output/row-writer.js';
 import type { Machine } from '../output/run-record.js';
-import type { Sink } from '../output/sink.js';
-import type { MaxErrors, RunEvent } from '../services/run.js';
+import type { EarlierRows } from '../services/pipeline.js';
+import type { MaxErrors, RunEvent, RunIdentity } from '../services/run.js';
 import type { Progress } from './progress.js';
 import type { Interruption } from './signals.js';
+
+/** The event that says what the rows depend on. */
+export type Ready = Extract<RunEvent<never>, { readonly type: 'ready' }>;
+
+/** Where the rows of a run go. */
+export interface RunOutput<Row> {
+  /** As it was typed. */
+  readonly file: string;
+  readonly format: string;
+  /** Where the record of the run is kept; none for a stream, a pipe or a device. */
+  readonly record?: string;
+  /** With --resume: what earlier runs have. */
+  readonly earlier?: (run: RunIdentity) => Promise<EarlierRows>;
+  readonly open: (ready: Ready) => Promise<RowWriter<Row | FailedRow>>;
+  /** Ends what `earlier` began; resolves to what the user should know of it. */
+  readonly close: (end: { readonly complete: boolean }) => Promise<readonly string[]>;
+}
 
 export interface StreamRun<Row> {
   readonly command: string;
   /** For the record. */
   readonly arguments: readonly string[];
-  readonly images: ImageList;
+  readonly images: Pick<ImageList, 'digest' | 'listDigest'>;
   readonly events: AsyncIterable<RunEvent<Row>>;
-  /** Made once the model is known. */
-  readonly encoder: (card: ModelCard) => RowEncoder<Row>;
-  readonly output: { readonly file: string; readonly format: string; readonly sink: Sink };
+  readonly output: RunOutput<Row>;
   readonly maxErrors: MaxErrors;
   readonly stopOnError: boolean;
   /** Whether failed images are told on stderr: not where their rows are before the user's eyes. */

@@ -104,6 +104,11 @@ function simple(name: string, index: string, count?: string): Engine {
   };
 }
 
+/** The same of this process's own environment; `undefined` where no share was asked for. */
+export function resolvedShard(request: ShardRequest | undefined): Shard | undefined {
+  return request === undefined ? undefined : resolveShard(request, process.env);
+}
+
 /** The share that `request` means under the engine whose variables are in `environment`. */
 export function resolveShard(request: ShardRequest, environment: Environment): Shard {
   if (!('auto' in request)) return request;

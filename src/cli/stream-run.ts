@@ -3,31 +3,39 @@
  * the output, the exit code. The same for every command that streams.
  */
 
+import { access } from 'node:fs/promises';
 import { ExitCode, RunError } from '../errors.js';
-import type { RowEncoder } from '../output/encoder.js';
-import type { FailedRow } from '../output/records.js';
+import type { FailedRow, KeptRow } from '../output/records.js';
+import type { RowWriter } from '../output/row-writer.js';
 import { writeRunRecord } from '../output/run-record.js';
 import { exitCodeOf } from '../services/run.js';
 import { untilAborted } from '../stream.js';
 import { toRunError } from './errors.js';
 import { STDOUT } from './output-options.js';
-import { closingLine, failureLine, interruptionLine, MAX_FAILURES_NAMED, readyLine } from './run-report.js';
+import {
+  closingLine,
+  failureLine,
+  interruptionLine,
+  MAX_FAILURES_NAMED,
+  nothingToDoLine,
+  readyLine,
+} from './run-report.js';
 import { type RunEnd, RunState, toRecord } from './run-state.js';
 import type { StreamRun } from './run-types.js';
 
 /** Resolves to the exit code. Throws the error that ended the run, once what was computed is safe and told. */
-export async function streamRun<Row extends { readonly status: string }>(
-  run: StreamRun<Row | FailedRow>,
-): Promise<ExitCode> {
+export async function streamRun<Row extends { readonly status: string }>(run: StreamRun<Row>): Promise<ExitCode> {
   const state = new RunState();
   const { interruption, progress } = run;
-  const { sink, file } = run.output;
+  const { record: recordFile, file } = run.output;
+  const opened: { writer?: RowWriter<Row | FailedRow> } = {};
   let failure: RunError | undefined;
   let complete = false;
+  let unchanged = false;
   try {
-    await writeRows(run, state);
+    await writeRows(run, state, opened);
     if (!interruption.signal.aborted) {
-      await sink.finish();
+      unchanged = (await opened.writer?.finish(run.images.listDigest())) === false;
       complete = true;
     }
   } catch (error) {
@@ -35,17 +43,20 @@ export async function streamRun<Row extends { readonly status: string }>(
   }
   state.end();
   progress.stop();
-  const partial = complete ? undefined : await sink.abandon({ keep: state.counts.seen > 0 });
+  const partial = complete ? undefined : await opened.writer?.abandon({ keep: state.counts.seen > 0 });
+  const notices = await run.output.close({ complete });
+  if (!run.quiet) for (const message of notices) run.notice(message);
 
   const name = interruption.signalName;
   const exitCode = failure?.exitCode ?? interruption.exitCode ?? exitCodeOf(state.counts, run.maxErrors);
   const end: RunEnd = { exitCode, failure, partial, complete };
-  const writesRecord = sink.isFile && (complete || partial !== undefined);
+  const recorded = recordFile === undefined || (unchanged && (await exists(recordFile)));
+  const writesRecord = !recorded && (complete || partial !== undefined);
   if (run.json || writesRecord) {
     const record = await toRecord(run, state, end);
     if (writesRecord) {
       // On a full disk this fails too, and must not hide what ended the run and where its rows are.
-      await writeRunRecord(file, record).catch((error: unknown) => {
+      await writeRunRecord(recordFile, record).catch((error: unknown) => {
         failure ??= toRunError(error, run.command);
       });
     }
@@ -54,42 +65,44 @@ export async function streamRun<Row extends { readonly status: string }>(
 
   if (name !== undefined) run.say(interruptionLine(name, state.counts, partial));
   else if (failure !== undefined) {
-    if (partial !== undefined) run.notice(`The rows that were done are in ${partial}.`);
+    if (partial !== undefined) {
+      run.notice(`The rows that were done are in ${partial}; the same command with --resume goes on from there.`);
+    }
     throw failure;
   } else if (complete && !run.quiet) {
-    run.say(closingLine({ ...state.speed(), counts: state.counts, output: file === STDOUT ? undefined : file }));
+    run.say(
+      unchanged
+        ? nothingToDoLine(state.counts, file)
+        : closingLine({ ...state.speed(), counts: state.counts, output: file === STDOUT ? undefined : file }),
+    );
   }
   return exitCode;
 }
 
 /** Consumes the events: a model that opens, then rows. */
 async function writeRows<Row extends { readonly status: string }>(
-  run: StreamRun<Row | FailedRow>,
+  run: StreamRun<Row>,
   state: RunState,
+  opened: { writer?: RowWriter<Row | FailedRow> },
 ): Promise<void> {
-  const { progress, output } = run;
-  let encoder: RowEncoder<Row | FailedRow> | undefined;
+  const { progress } = run;
   for await (const event of untilAborted(run.events, run.interruption.deadline)) {
     switch (event.type) {
       case 'notice':
         if (!run.quiet) progress.around(() => run.notice(event.message));
         break;
-      case 'ready': {
+      case 'ready':
         state.ready(event);
         if (run.verbose) progress.around(() => run.say(readyLine(state)));
-        encoder = run.encoder(event.card);
-        await output.sink.write(encoder.header());
+        opened.writer = await run.output.open(event);
         progress.start(event.total);
         break;
-      }
-      case 'rows': {
+      case 'rows':
         state.counts = event.counts;
-        const text = encoder?.encode(event.rows) ?? '';
-        await progress.around(() => output.sink.write(text));
+        await progress.around(() => opened.writer?.write(event.rows));
         progress.update(event.counts);
         tellFailures(run, state, event.rows);
         if (run.stopOnError) stopAtFailure(event.rows);
-      }
     }
   }
 }
@@ -99,9 +112,9 @@ function isFailed(row: { readonly status: string }): row is FailedRow {
 }
 
 function tellFailures<Row extends { readonly status: string }>(
-  run: StreamRun<Row | FailedRow>,
+  run: StreamRun<Row>,
   state: RunState,
-  rows: readonly (Row | FailedRow)[],
+  rows: readonly (Row | FailedRow | KeptRow)[],
 ): void {
   if (run.quiet || !run.tellFailures) return;
   for (const row of rows.filter(isFailed)) {
@@ -120,4 +133,11 @@ function stopAtFailure(rows: readonly { readonly status: string }[]): void {
     exitCode: ExitCode.SomeFailed,
     hint: 'Without --on-error fail the run goes on, and the image gets a row with its error.',
   });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -42,12 +42,6 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some images failed, 4 no images, 5 
   async run(): Promise<void> {
     const { inputs, flags } = await this.read(Classify);
     const { runClassify } = await import('../cli/classify.js');
-    process.exitCode = await runClassify(inputs, flags, {
-      arguments: this.argv,
-      cacheDir: this.cacheDirectory(flags),
-      style: this.style(process.stdout),
-      say: (line) => this.say(line),
-      notice: (message) => this.notice(message),
-    });
+    process.exitCode = await runClassify(inputs, flags, this.session(flags));
   }
 }

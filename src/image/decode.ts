@@ -68,6 +68,19 @@ export async function decodeImage(bytes: Buffer, format: PhotoFormat, options: D
   }
 }
 
+/**
+ * The EXIF data of an image, which begins as a TIFF file or with `Exif`; of a TIFF file, the file. `undefined` where there
+ * is none or the image is damaged before it.
+ */
+export async function readExif(bytes: Buffer, format: PhotoFormat): Promise<Buffer | undefined> {
+  if (format === 'tiff') return bytes;
+  try {
+    return (await sharp(bytes, { failOn: 'none', limitInputPixels: false }).metadata()).exif;
+  } catch {
+    return undefined;
+  }
+}
+
 function checkSize({ width, height }: Size, maxPixels: number): void {
   if (width * height <= maxPixels) return;
   throw new ImageError(

@@ -1,17 +1,22 @@
-/** Which images a run is about: files, folders, globs and lists of paths, in a fixed order. */
+/** Which images a run is about: files, folders, globs, archives and lists of paths, in a fixed order. */
 
 import { createHash } from 'node:crypto';
-import { lstat, stat } from 'node:fs/promises';
-import { extname, relative, resolve } from 'node:path/posix';
-import { usageError } from '../errors.js';
+import { relative, resolve } from 'node:path/posix';
+import type { ImageError } from '../errors.js';
+import { type ArchiveEntry, type ArchiveFilter, archiveEntries, type Member } from './archive.js';
 import { toBuffer, toByteString, toText } from './bytes.js';
 import { excludeFilter } from './exclude.js';
+import { type Extensions, isArchive, sortExtensions } from './extensions.js';
+import { listInputs } from './inputs.js';
 import { noInputs, type Seen } from './no-inputs.js';
 import { readPathList } from './path-list.js';
-import { isGlob, realPath, type Walk, walk } from './walk.js';
 
 export interface FindOptions {
-  /** Files (taken whatever their extension), folders and globs; what exists by that very name is never a glob. */
+  /**
+   * Files (taken whatever their extension), folders and globs; what exists by that very name is never a glob. Archives
+   * (`.tar`, `.tar.gz`, `.tgz`, `.zip`) are looked into when they are named, match a glob or stand in `list`; in folders
+   * only when `extensions` has theirs.
+   */
   readonly inputs: readonly (string | Buffer)[];
   /** The bytes of `--files-from`: one path an entry, taken as they come, duplicates included. Follows `inputs`. */
   readonly list?: AsyncIterable<Uint8Array>;
@@ -19,13 +24,13 @@ export interface FindOptions {
   readonly nullSeparated: boolean;
   /** Enter the folders inside a folder. */
   readonly recursive: boolean;
-  /** What counts as an image in folders and globs: extensions without the dot, any case. */
+  /** What counts as an image in folders, globs and archives: extensions without the dot, any case. */
   readonly extensions: readonly string[];
   /** Globs of files and folders to leave out, see exclude.ts. */
   readonly exclude: readonly string[];
   /** Follow links found in folders; a link that is itself an input is always followed. */
   readonly followSymlinks: boolean;
-  /** Take no more than this many, before sharding. */
+  /** Take no more than this many, before sharding. A file in an archive counts like any other. */
   readonly limit?: number;
   /** Take every `count`-th, starting with the `index`-th (from 1). */
   readonly shard?: { readonly index: number; readonly count: number };
@@ -36,115 +41,127 @@ export interface FindOptions {
 }
 
 export interface ImageFile {
-  /** Absolute path, as the bytes that the file system knows. */
+  /** Absolute path, as the bytes that the file system knows; for a file in an archive the archive's. */
   readonly file: Buffer;
-  /** As shown in rows: valid UTF-8. It may hold control characters. */
+  /** As shown in rows: valid UTF-8, for a file in an archive `archive.tar/inner/name.jpg`. It may hold control characters. */
   readonly path: string;
   /** Position before sharding, from 0. */
   readonly index: number;
+  /** The contents of a file in an archive, read already: to be let go of once the image is decoded. */
+  readonly member?: Member;
+  /** Why an archive has no (more) files: `loadImage` throws it. */
+  readonly failure?: ImageError;
 }
 
 export interface ImageList {
-  /** Number of files to come; unknown for a list that is still being read. */
+  /** Number of files to come; unknown for a list that is still being read, and where there is an archive. */
   readonly total: number | undefined;
-  /** To be gone through once. A list without a single entry ends with `NO_INPUTS`. */
+  /**
+   * To be gone through once, to the end or to a `return`, which closes what is open. Ends with `NO_INPUTS` for a list
+   * without a single entry, and for archives without an image where there is nothing else.
+   */
   readonly files: AsyncIterable<ImageFile>;
   /** sha256 in hex of the shown paths taken so far, each followed by a NUL. */
   digest(): string;
+  /** The same of all shown paths gone through so far, those of other shards too: one value for all shards at the end. */
+  listDigest(): string;
 }
 
+const WHOLE = { index: 1, count: 1 };
+
 /**
- * Folders and globs are listed in full and sorted by absolute path in byte order, each real file once. A path that
- * does not exist and a folder that cannot be listed stay in, to fail under their own name.
+ * Folders and globs are listed in full and sorted by absolute path in byte order, each real file once; archives have
+ * their place among the files, and their own order inside. A path that does not exist and a folder that cannot be listed
+ * stay in, to fail under their own name.
  *
  * @throws RunError NO_INPUTS when no input names a file.
  */
 export async function findImages(options: FindOptions): Promise<ImageList> {
   const cwd = toByteString(process.cwd());
-  const excluded = excludeFilter(options.exclude, cwd);
-  const paths = await listInputs(options, cwd, excluded);
-  const hash = createHash('sha256');
+  const search: Search = {
+    cwd,
+    excluded: excludeFilter(options.exclude, cwd),
+    extensions: sortExtensions(options.extensions),
+    seen: { missing: [], unreadable: [], others: 0, links: 0, excluded: 0 },
+  };
+  const { seen, excluded, extensions } = search;
+  const paths = await listInputs({ ...options, cwd, excluded, isWanted: extensions.isWanted }, seen);
+  if (options.list === undefined && paths.length <= seen.missing.length + seen.unreadable.length) {
+    throw noInputs(options, seen);
+  }
+  const selected = createHash('sha256');
+  const all = createHash('sha256');
 
   async function* files(): AsyncGenerator<ImageFile> {
+    const { limit = Number.POSITIVE_INFINITY, shard = WHOLE } = options;
+    if (limit === 0) return;
     const show = shownPath(options, cwd);
-    for await (const { path, index } of select(allPaths(paths, options, cwd, excluded), options)) {
+    let index = 0;
+    const isNextWanted = () => index % shard.count === shard.index - 1;
+    for await (const { file, path, ...contents } of allEntries(paths, options, search, isNextWanted)) {
       const shown = show(path);
-      hash.update(shown).update('\0');
-      yield { file: toBuffer(path), path: shown, index };
+      all.update(shown).update('\0');
+      if (isNextWanted()) {
+        selected.update(shown).update('\0');
+        yield { file: toBuffer(file), path: shown, index, ...contents };
+      }
+      index += 1;
+      if (index === limit) return;
     }
   }
 
   return {
-    total: options.list === undefined ? countSelected(paths.length, options) : undefined,
+    total: options.list === undefined && !paths.some(isArchive) ? countSelected(paths.length, options) : undefined,
     files: files(),
-    digest: () => hash.copy().digest('hex'),
+    digest: () => selected.copy().digest('hex'),
+    listDigest: () => all.copy().digest('hex'),
   };
 }
 
-/** Sorted absolute paths of `options.inputs`. */
-async function listInputs(
+/** What the options come to, and what has been met so far. */
+interface Search {
+  /** A byte string, see bytes.ts. */
+  readonly cwd: string;
+  readonly excluded: (path: string) => boolean;
+  readonly extensions: Extensions;
+  readonly seen: Seen;
+}
+
+/** The paths of all inputs and of the list, with what is in the archives among them instead of those. */
+async function* allEntries(
+  inputs: readonly string[],
   options: FindOptions,
-  cwd: string,
-  excluded: (path: string) => boolean,
-): Promise<readonly string[]> {
-  const isImage = extensionFilter(options.extensions);
-  const seen: Seen = { missing: [], unreadable: [], others: 0, links: 0, excluded: 0 };
-  /** Shown for each real file: the first of its paths in byte order. */
-  const byRealPath = new Map<string, string>();
-  const take = (path: string, real: string) => {
-    const before = byRealPath.get(real);
-    if (before === undefined || path < before) byRealPath.set(real, path);
-  };
-  const takeAll = ({ files, unreadable, links, excluded, realPath }: Walk) => {
-    for (const file of files) {
-      if (isImage(file)) take(file, realPath(file));
-      else seen.others += 1;
-    }
-    for (const folder of unreadable) {
-      seen.unreadable.push(folder);
-      take(folder, folder);
-    }
-    seen.links += links;
-    seen.excluded += excluded;
-  };
-
-  for (const input of options.inputs) {
-    const argument = toByteString(input);
-    if (argument === '') throw usageError('Expected a file, folder or glob but received an empty argument.');
-    const path = resolve(cwd, argument);
-    const kind = await kindOf(path);
-    if (kind !== 'missing' && excluded(path)) {
+  { cwd, excluded, extensions, seen }: Search,
+  isNextWanted: () => boolean,
+): AsyncGenerator<ArchiveEntry> {
+  const filter: ArchiveFilter = {
+    isImage: extensions.isImage,
+    excluded,
+    onOther: () => {
+      seen.others += 1;
+    },
+    onExcluded: () => {
       seen.excluded += 1;
-    } else if (kind === 'folder') {
-      takeAll(await walk({ ...options, cwd: path, pattern: null, excluded }));
-    } else if (kind === 'file') {
-      take(path, realPath(path));
-    } else {
-      const matches = isGlob(argument) ? await walk({ ...options, cwd, pattern: argument, excluded }) : undefined;
-      if (matches !== undefined) takeAll(matches);
-      if (matches === undefined || matches.files.length + matches.unreadable.length === 0) {
-        seen.missing.push(path);
-        take(path, path);
+    },
+    isNextWanted,
+  };
+  /** Archives that had nothing to give, as long as nothing else has. */
+  const barren: string[] = [];
+  let any = false;
+  for await (const path of allPaths(inputs, options, cwd, excluded)) {
+    if (isArchive(path)) {
+      for await (const entry of archiveEntries(path, filter)) {
+        any = true;
+        yield entry;
       }
+      if (!any) barren.push(path);
+    } else {
+      any = true;
+      yield { file: path, path };
     }
   }
-  if (options.list === undefined && byRealPath.size <= seen.missing.length + seen.unreadable.length) {
-    throw noInputs(options, seen);
-  }
-  return [...byRealPath.values()].sort(byteOrder);
-}
-
-/** A link to nothing, or a path that may not be looked at, counts as a file: reading it will say what is wrong. */
-async function kindOf(path: string): Promise<'file' | 'folder' | 'missing'> {
-  try {
-    return (await stat(toBuffer(path))).isDirectory() ? 'folder' : 'file';
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ENAMETOOLONG') return 'file';
-    return lstat(toBuffer(path)).then(
-      () => 'file',
-      () => 'missing',
-    );
+  if (!any && barren.length > 0) {
+    throw noInputs({ inputs: barren.map(toBuffer), extensions: extensions.images }, seen);
   }
 }
 
@@ -165,21 +182,7 @@ async function* allPaths(
   if (empty) throw noInputs();
 }
 
-/** Applies `limit`, then `shard`. */
-async function* select(
-  paths: AsyncIterable<string>,
-  { limit = Number.POSITIVE_INFINITY, shard = { index: 1, count: 1 } }: FindOptions,
-): AsyncGenerator<{ readonly path: string; readonly index: number }> {
-  if (limit === 0) return;
-  let index = 0;
-  for await (const path of paths) {
-    if (index % shard.count === shard.index - 1) yield { path, index };
-    index += 1;
-    if (index === limit) return;
-  }
-}
-
-function countSelected(length: number, { limit = length, shard = { index: 1, count: 1 } }: FindOptions): number {
+function countSelected(length: number, { limit = length, shard = WHOLE }: FindOptions): number {
   return Math.max(0, Math.ceil((Math.min(length, limit) - (shard.index - 1)) / shard.count));
 }
 
@@ -188,13 +191,4 @@ function shownPath({ relativeTo, absolute }: FindOptions, cwd: string): (path: s
   const base = resolve(cwd, toByteString(relativeTo));
   const prefix = base === '/' ? '/' : `${base}/`;
   return (path) => toText(path.startsWith(prefix) ? path.slice(prefix.length) : relative(base, path) || '.');
-}
-
-function extensionFilter(extensions: readonly string[]): (path: string) => boolean {
-  const wanted = new Set(extensions.map((extension) => `.${extension.replace(/^\./, '').toLowerCase()}`));
-  return (path) => wanted.has(extname(path).toLowerCase());
-}
-
-function byteOrder(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

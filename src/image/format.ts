@@ -17,6 +17,9 @@ export type PhotoFormat = keyof typeof FORMAT_NAMES;
 
 export type Sniffed = { readonly format: PhotoFormat } | { readonly other: string };
 
+/** `other` of what has no known signature and is not text. */
+export const UNKNOWN_KIND = 'data of an unknown kind';
+
 /** Bytes at the start, Latin-1; a `?` stands for any byte. */
 type Signature = string;
 
@@ -47,6 +50,11 @@ const OTHERS: readonly (readonly [string, Signature])[] = [
   ['PostScript', '%!PS'],
   ['a ZIP archive', 'PK\x03\x04'],
   ['a gzip archive', '\x1f\x8b'],
+  ['a bzip2 archive', 'BZh'],
+  ['an XZ archive', '\xfd7zXZ\0'],
+  ['a Zstandard archive', '\x28\xb5\x2f\xfd'],
+  ['a 7-Zip archive', "7z\xbc\xaf'\x1c"],
+  ['a RAR archive', 'Rar!\x1a\x07'],
   ['PGM', 'P5'],
   ['PPM', 'P6'],
 ];
@@ -88,5 +96,5 @@ function textKind(head: string): string {
   if (text.startsWith('<svg')) return 'SVG';
   if (text.startsWith('<?xml')) return text.includes('<svg') ? 'SVG' : 'XML';
   if (text.startsWith('<!doctype html') || text.startsWith('<html')) return 'HTML';
-  return /^[\t\n\r\x20-\x7e\x80-\xff]*$/.test(head) ? 'text' : 'data of an unknown kind';
+  return /^[\t\n\r\x20-\x7e\x80-\xff]*$/.test(head) ? 'text' : UNKNOWN_KIND;
 }

@@ -1,18 +1,67 @@
-/** One image from a path to the pixels that the network sees. */
+/** One image from a path, or from an archive, to the pixels that the network sees. */
 
 import { ImageError } from '../errors.js';
 import { type DecodedImage, type DecodeOptions, decodeImage } from './decode.js';
+import { describeImage, type ImageDetails } from './describe.js';
+import type { ImageFile } from './find.js';
 import { sniff } from './format.js';
-import { readImageFile } from './read.js';
+import { emptyError, readImageFile } from './read.js';
 
 export type { DecodeMode } from './decode.js';
-export type LoadOptions = DecodeOptions;
+export type { ImageDetails } from './describe.js';
+
+export interface LoadOptions extends DecodeOptions {
+  /** Give `details` of the file too; false unless said. */
+  readonly describe?: boolean;
+}
+
 /** Width and height are those of the whole image, decoded and turned upright where that was asked for. */
-export type LoadedImage = DecodedImage;
+export interface LoadedImage extends DecodedImage {
+  /** Where `describe` asks for them. */
+  readonly details?: ImageDetails;
+}
+
+/** A path, or an entry of an `ImageList`. */
+export type ImageSource = Buffer | string | Pick<ImageFile, 'file' | 'member' | 'failure'>;
+
+/** An image or the reason why there is none; `details` where they were asked for and there were bytes to describe. */
+export type LoadOutcome = { readonly details: ImageDetails | null } & (
+  | { readonly image: LoadedImage; readonly error?: never }
+  | { readonly error: ImageError; readonly image?: never }
+);
 
 /** @throws ImageError saying in one sentence what was expected and what came. */
-export async function loadImage(file: Buffer | string, options: LoadOptions): Promise<LoadedImage> {
-  const bytes = await readImageFile(file);
+export async function loadImage(source: ImageSource, options: LoadOptions): Promise<LoadedImage> {
+  const { image, error } = await loadWithDetails(source, options);
+  if (error !== undefined) throw error;
+  return image;
+}
+
+/** Like `loadImage`, but an image that fails is a value, with the details of its file. The file is read once. */
+export async function loadWithDetails(source: ImageSource, options: LoadOptions): Promise<LoadOutcome> {
+  let details: ImageDetails | null = null;
+  try {
+    const bytes = await bytesOf(source);
+    if (options.describe === true) details = await describeImage(bytes);
+    const image = await decodeBytes(bytes, options);
+    return { details, image: details === null ? image : { ...image, details } };
+  } catch (error) {
+    if (error instanceof ImageError) return { details, error };
+    throw error;
+  }
+}
+
+async function bytesOf(source: ImageSource): Promise<Buffer> {
+  if (typeof source === 'string' || Buffer.isBuffer(source)) return readImageFile(source);
+  if (source.failure !== undefined) throw source.failure;
+  if (source.member === undefined) return readImageFile(source.file);
+  const { content } = source.member;
+  if (content instanceof ImageError) throw content;
+  if (content.length === 0) throw emptyError('an image');
+  return content;
+}
+
+async function decodeBytes(bytes: Buffer, options: LoadOptions): Promise<DecodedImage> {
   const kind = sniff(bytes);
   if ('other' in kind) {
     throw new ImageError(

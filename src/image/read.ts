@@ -1,4 +1,4 @@
-/** A file's bytes, or an ImageError that says why there are none. */
+/** A file's bytes, whole or in chunks, or an ImageError that says why there are none. */
 
 import { constants } from 'node:fs';
 import { access, type FileHandle, open } from 'node:fs/promises';
@@ -11,25 +11,73 @@ export const MAX_FILE_BYTES = 1024 ** 3;
 /** Waits for a free file descriptor, in ms: another image gives one back within its decoding time. */
 const DESCRIPTOR_WAITS = [10, 20, 50, 100, 200, 500, 1000, 2000];
 
-/** Reads a regular file whole. Nothing but regular files is read, so that a pipe or a device cannot block the run. */
+/** The last is Node's, for a NUL in the path. */
+const MISSING_CODES: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']);
+
+/** Bytes of one chunk of a file that is read from its start to its end: large enough for a disk, small beside a photo. */
+const CHUNK_BYTES = 256 * 1024;
+
+/** Reads a regular file whole. */
 export async function readImageFile(file: Buffer | string): Promise<Buffer> {
-  let handle: FileHandle | undefined;
+  let opened: OpenFile | undefined;
   try {
-    handle = await openPatiently(file);
-    const stats = await handle.stat();
-    if (stats.isDirectory()) throw await folderError(file);
-    if (!stats.isFile())
-      throw new ImageError('UNREADABLE', 'Expected a regular file but this is a pipe, socket or device.');
-    if (stats.size > MAX_FILE_BYTES) {
-      throw new ImageError('TOO_LARGE', `Expected a file of at most ${MAX_FILE_BYTES} bytes but it has ${stats.size}.`);
-    }
-    if (stats.size === 0) throw new ImageError('DECODE_FAILED', 'Expected an image but the file is empty (0 bytes).');
-    return await readAll(handle, stats.size);
+    opened = await openRegular(file);
+    const { handle, size } = opened;
+    if (size > MAX_FILE_BYTES) throw tooLarge(size);
+    if (size === 0) throw emptyError('an image');
+    return await readAll(handle, size);
   } catch (error) {
     throw error instanceof ImageError ? error : readError(error as NodeJS.ErrnoException);
   } finally {
-    await handle?.close();
+    await opened?.handle.close();
   }
+}
+
+export interface OpenFile {
+  /** To be closed by whoever opened it. */
+  readonly handle: FileHandle;
+  /** In bytes. */
+  readonly size: number;
+  /** When it was last changed, in nanoseconds since 1970. */
+  readonly mtimeNs: bigint;
+}
+
+/**
+ * Opens a file to read. Nothing but regular files stays open, so that a pipe or a device cannot block the run. Rejects
+ * with an ImageError, or with the system's error.
+ */
+export async function openRegular(file: Buffer | string): Promise<OpenFile> {
+  const handle = await openPatiently(file);
+  try {
+    const stats = await handle.stat({ bigint: true });
+    if (stats.isDirectory()) throw await folderError(file);
+    if (!stats.isFile()) {
+      throw new ImageError('UNREADABLE', 'Expected a regular file but this is a pipe, socket or device.');
+    }
+    return { handle, size: Number(stats.size), mtimeNs: stats.mtimeNs };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** The bytes of an open file from its start to its end; the file stays open. */
+export async function* chunksOf(handle: FileHandle): AsyncGenerator<Buffer> {
+  for (let position = 0; ; ) {
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(CHUNK_BYTES), 0, CHUNK_BYTES, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+/** For a file, or a member of an archive, of more than `MAX_FILE_BYTES`. */
+export function tooLarge(size: number): ImageError {
+  return new ImageError('TOO_LARGE', `Expected a file of at most ${MAX_FILE_BYTES} bytes but it has ${size}.`);
+}
+
+export function emptyError(expected: 'an image' | 'an archive'): ImageError {
+  return new ImageError('DECODE_FAILED', `Expected ${expected} but the file is empty (0 bytes).`);
 }
 
 async function openPatiently(file: Buffer | string): Promise<FileHandle> {
@@ -46,11 +94,12 @@ async function openPatiently(file: Buffer | string): Promise<FileHandle> {
   }
 }
 
-async function readAll(handle: FileHandle, size: number): Promise<Buffer> {
+/** Bytes of an open file; fewer than `size` where it ends before. */
+export async function readAll(handle: FileHandle, size: number, start = 0): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(size);
   let filled = 0;
   while (filled < size) {
-    const { bytesRead } = await handle.read(bytes, filled, size - filled);
+    const { bytesRead } = await handle.read(bytes, filled, size - filled, start + filled);
     if (bytesRead === 0) break; // cut short in the meantime
     filled += bytesRead;
   }
@@ -70,13 +119,17 @@ async function folderError(file: Buffer | string): Promise<ImageError> {
   );
 }
 
-function readError(error: NodeJS.ErrnoException): ImageError {
+/** Whether the system's error says that nothing has this path. */
+export function isMissing({ code }: NodeJS.ErrnoException): boolean {
+  return code !== undefined && MISSING_CODES.has(code);
+}
+
+/** The system's error as the image's. */
+export function readError(error: NodeJS.ErrnoException): ImageError {
+  if (isMissing(error)) {
+    return new ImageError('NOT_FOUND', 'Expected a file but there is none with this path.', error);
+  }
   switch (error.code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-    case 'ENAMETOOLONG':
-    case 'ERR_INVALID_ARG_VALUE': // a NUL in the path
-      return new ImageError('NOT_FOUND', 'Expected a file but there is none with this path.', error);
     case 'EACCES':
     case 'EPERM':
       return new ImageError('UNREADABLE', 'Expected a file that can be read but permission is denied.', error);

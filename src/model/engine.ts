@@ -8,7 +8,8 @@ import { ExitCode, RunError } from '../errors.js';
 import type { Outputs, SessionOptions } from './session.js';
 import { configureTensorFlow } from './tensorflow.js';
 
-export type { OutputRequest, Precision } from './graph/vgg.js';
+export type { Precision } from './graph/vgg.js';
+export type { LayerOutput, OutputRequest, TopKRequest } from './output-request.js';
 export type { OutputArray, Outputs } from './session.js';
 
 export interface EngineOptions extends SessionOptions {

@@ -24,6 +24,11 @@ const TABLE: readonly (readonly [paper: string, torchvision: string, timm: strin
   ['fc8', 'classifier.6', 'head.fc'],
 ];
 
+/** torchvision's and timm's modules that have weights, each with the paper's name of its layer. */
+export const TORCH_MODULES: readonly (readonly [module: string, paper: string])[] = TABLE.flatMap(
+  ([paper, torchvision, timm]) => [[torchvision, paper] as const, [timm, paper] as const],
+);
+
 /** Who named the tensors: this project (`conv1_1/kernel`), the paper (`conv1_1.weight`), or torchvision and timm. */
 export type Naming = 'vgg16' | 'paper' | 'torch';
 

@@ -1,12 +1,9 @@
-/**
- * Files that are complete or absent. Each attempt writes a file of its own beside the output, because job engines run
- * the same task twice at the same time; it is synced to disk and then takes the output's name in one step.
- */
+/** Files that are complete or absent: written under another name, synced to disk, then renamed in one step. */
 
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, type FileHandle, link, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { access, type FileHandle, link, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { ExitCode, RunError, usageError } from '../errors.js';
 import { outputFailed, reasonOf, type Sink } from './sink.js';
 
@@ -44,70 +41,25 @@ export async function checkOutput(file: string, { force }: { readonly force: boo
   });
 }
 
-/** Opens `file` for writing after the checks of `checkOutput`. Devices and pipes are written to directly. */
-export async function openOutput(file: string, options: { readonly force: boolean }): Promise<Sink> {
-  await checkOutput(file, options);
+/** Opens a device or a pipe to write into; `undefined` for what is, or is to become, a regular file. */
+export async function openDevice(file: string): Promise<Sink | undefined> {
   const found = await stat(file).catch(() => undefined);
-  if (found !== undefined && !found.isFile()) return directSink(resolve(file));
-  // A link is followed, or renaming would replace the link instead of the file it leads to.
-  const path = found === undefined ? resolve(file) : await realpath(file);
-  return atomicSink(path, options);
+  return found === undefined || found.isFile() ? undefined : directSink(resolve(file));
 }
 
-/** A file's own name with a part that no other attempt has. */
-export function partialName(path: string): string {
-  return join(dirname(path), `${basename(path)}.${randomBytes(4).toString('hex')}.partial`);
-}
-
-async function atomicSink(path: string, { force }: { readonly force: boolean }): Promise<Sink> {
-  const partial = partialName(path);
-  let handle: FileHandle;
-  try {
-    handle = await open(partial, 'wx');
-  } catch (error) {
-    throw usageError(`Expected to create ${partial} but ${reasonOf(error)}.`);
-  }
-  let bytes = 0;
-  return {
-    isFile: true,
-    async write(text) {
-      const chunk = Buffer.from(text);
-      try {
-        await handle.appendFile(chunk);
-        bytes += chunk.length;
-      } catch (error) {
-        // A full disk takes half a row: what stays is whole rows.
-        await handle.truncate(bytes).catch(() => {});
-        throw outputFailed(path, error);
-      }
-    },
-    async finish() {
-      try {
-        await handle.sync();
-        await handle.close();
-        await publish(partial, path, force);
-        await syncFolder(dirname(path));
-      } catch (error) {
-        throw error instanceof RunError ? error : outputFailed(path, error);
-      }
-    },
-    async abandon({ keep }) {
-      await handle.sync().catch(() => {});
-      await handle.close().catch(() => {});
-      if (keep) return partial;
-      await rm(partial, { force: true });
-      return undefined;
-    },
-  };
+/** The file itself: a link is followed, or renaming would replace the link instead of the file it leads to. */
+export async function resolveOutput(file: string): Promise<string> {
+  return await realpath(file).catch(() => resolve(file));
 }
 
 /** Gives the partial file the output's name; without `force` it never replaces what another attempt has published. */
-async function publish(partial: string, path: string, force: boolean): Promise<void> {
-  if (force) return rename(partial, path);
+export async function publish(partial: string, path: string, force: boolean): Promise<void> {
+  if (force) return rename(partial, path).catch((error) => ignorePublished(error, path));
   try {
     await link(partial, path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return ignorePublished(error as NodeJS.ErrnoException, path);
     if (code !== 'EEXIST') return rename(partial, path); // a file system without hard links
     if (!(await sameContent(partial, path))) {
       throw new RunError(
@@ -121,6 +73,18 @@ async function publish(partial: string, path: string, force: boolean): Promise<v
     }
   }
   await rm(partial, { force: true });
+}
+
+/** The partial file is gone: well if another attempt has published the work and cleared up. */
+async function ignorePublished(error: NodeJS.ErrnoException, path: string): Promise<void> {
+  if (error.code !== 'ENOENT' || !(await exists(path))) throw error;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Rows carry no time and no host, so two attempts at the same work write the same bytes. */
@@ -144,7 +108,7 @@ async function sameContent(a: string, b: string): Promise<boolean> {
 const COMPARED_BYTES = 1 << 20;
 
 /** Without this a power failure can take back the rename. Some file systems refuse to sync a folder. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
   await handle?.sync().catch(() => {});
   await handle?.close();
@@ -158,7 +122,6 @@ async function directSink(path: string): Promise<Sink> {
     throw usageError(`Expected to write into ${path} but ${reasonOf(error)}.`);
   }
   return {
-    isFile: false,
     async write(text) {
       try {
         await handle.appendFile(text);
@@ -167,21 +130,19 @@ async function directSink(path: string): Promise<Sink> {
       }
     },
     finish: () => handle.close(),
-    async abandon() {
-      await handle.close().catch(() => {});
-      return undefined;
-    },
+    abandon: () => handle.close().catch(() => {}),
   };
 }
 
 /** Writes a small file whole, replacing what is there. */
 export async function writeAtomically(path: string, text: string): Promise<void> {
-  const sink = await atomicSink(path, { force: true });
+  const partial = `${path}.${randomBytes(4).toString('hex')}.partial`;
   try {
-    await sink.write(text);
-    await sink.finish();
+    await writeFile(partial, text, { flag: 'wx', flush: true });
+    await rename(partial, path);
+    await syncFolder(dirname(path));
   } catch (error) {
-    await sink.abandon({ keep: false });
-    throw error;
+    await rm(partial, { force: true }).catch(() => {});
+    throw outputFailed(path, error);
   }
 }

@@ -8,7 +8,7 @@ import { type RowEncoder, type Scores, scoreNames } from './encoder.js';
 import { shortestFloat32 } from './numbers.js';
 import type { ClassifyRow, Prediction } from './records.js';
 
-type Cell = string | number;
+export type Cell = string | number;
 
 export interface ClassifyCsvOptions {
   /** Classes a row has cells for. */
@@ -54,7 +54,8 @@ function predictionCells(prediction: Prediction, scores: Scores): Cell[] {
   return [prediction.class, prediction.label, ...scoreNames(scores).map((name) => shortestFloat32(prediction[name]))];
 }
 
-function csvEncoder<Row>(header: readonly string[], toLines: (row: Row) => Cell[][]): RowEncoder<Row> {
+/** Rows of cells, after a header. */
+export function csvEncoder<Row>(header: readonly string[], toLines: (row: Row) => Cell[][]): RowEncoder<Row> {
   const lines = (cells: readonly (readonly Cell[])[]) =>
     // A lone CR ends a line for some readers, so it is quoted like LF.
     stringify(cells as Cell[][], { record_delimiter: '\n', quoted_match: '\r' });

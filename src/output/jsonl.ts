@@ -26,3 +26,18 @@ export function classifyJsonl({ scores }: { readonly scores: Scores }): RowEncod
     encode: (rows) => rows.map((row) => `${JSON.stringify(toObject(row))}\n`).join(''),
   };
 }
+
+/**
+ * The lines of a row whose position in the input has changed: `index` stands at a fixed place in every record. Throws on
+ * text that is no record of this path and index.
+ */
+export function reindexJsonl(text: Buffer, path: string, from: number, to: number): Buffer {
+  const start = `{"v":${RECORD_VERSION},"path":${JSON.stringify(path)},"index":`;
+  const lines = text.toString().split('\n');
+  const changed = lines.map((line) => {
+    if (line === '') return line;
+    if (!line.startsWith(`${start}${from},`)) throw new Error(`Expected the record of ${path} at ${from}.`);
+    return `${start}${to}${line.slice(start.length + String(from).length)}`;
+  });
+  return Buffer.from(changed.join('\n'));
+}

@@ -1,5 +1,6 @@
 /** What a run was: beside every output file as `<output>.run.json`, and on stdout under --json. */
 
+import { readFile } from 'node:fs/promises';
 import { writeAtomically } from './atomic.js';
 
 /** Raised when a key changes its meaning or goes away. */
@@ -66,6 +67,16 @@ export function runRecordPath(output: string): string {
   return `${output}.run.json`;
 }
 
-export async function writeRunRecord(output: string, record: RunRecord): Promise<void> {
-  await writeAtomically(runRecordPath(output), `${JSON.stringify(record, null, 2)}\n`);
+/** The model of the run that made `output`; `null` where its record is gone or says nothing. */
+export async function recordedModel(output: string): Promise<RunRecord['model']> {
+  try {
+    const record = JSON.parse(await readFile(runRecordPath(output), 'utf8')) as Partial<RunRecord> | null;
+    return record?.model ?? null;
+  } catch {
+    return null;
+  }
+}
+
+export async function writeRunRecord(path: string, record: RunRecord): Promise<void> {
+  await writeAtomically(path, `${JSON.stringify(record, null, 2)}\n`);
 }

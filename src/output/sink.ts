@@ -1,16 +1,14 @@
-/** Where text goes: a file that appears whole, or a stream that others read while it grows. */
+/** Where text goes that others read while it grows: a stream, a pipe or a device. */
 
 import { ExitCode, RunError } from '../errors.js';
 
 export interface Sink {
-  /** A file of its own, beside which a record can lie; not a stream, a pipe or a device. */
-  readonly isFile: boolean;
   /** Resolves when the text is handed over and more can follow. Throws OUTPUT_FAILED for a full disk and the like. */
   write(text: string): Promise<void>;
-  /** All is written: makes it last. Nothing can follow. */
+  /** All is written. Nothing can follow. */
   finish(): Promise<void>;
-  /** Ends without completing. Resolves to the file that holds what was written so far, where it is worth keeping. */
-  abandon(options: { readonly keep: boolean }): Promise<string | undefined>;
+  /** Ends without completing. */
+  abandon(): Promise<void>;
 }
 
 const REASONS: Readonly<Record<string, string>> = {

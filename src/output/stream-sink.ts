@@ -26,7 +26,6 @@ export function streamSink(stream: Writable, name: string, onClosed: () => void)
   stream.on('drain', wake);
 
   return {
-    isFile: false,
     async write(text) {
       if (failure !== undefined) throw outputFailed(name, failure);
       if (closed || text === '') return;
@@ -44,8 +43,6 @@ export function streamSink(stream: Writable, name: string, onClosed: () => void)
     async finish() {
       if (failure !== undefined) throw outputFailed(name, failure);
     },
-    async abandon() {
-      return undefined;
-    },
+    async abandon() {},
   };
 }

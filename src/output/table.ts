@@ -42,7 +42,8 @@ export function classifyTable(options: ClassifyTableOptions): RowEncoder<Classif
   );
   let pathWidth = 0;
 
-  const fixPathWidth = (rows: readonly ClassifyRow[]) => {
+  const fitTo = (rows: readonly ClassifyRow[]) => {
+    if (pathWidth > 0) return;
     const widest = Math.max(MIN_PATH_WIDTH, ...rows.map(({ path }) => stringWidth(printable(path))));
     const room = Math.max(MIN_PATH_WIDTH, Math.floor(options.width * PATH_SHARE));
     pathWidth = Math.min(widest, room);
@@ -71,9 +72,10 @@ export function classifyTable(options: ClassifyTableOptions): RowEncoder<Classif
   let headed = false;
   return {
     header: () => '',
+    fitTo,
     encode: (rows) => {
       if (rows.length === 0) return '';
-      if (pathWidth === 0) fixPathWidth(rows);
+      fitTo(rows);
       const heading = headed
         ? ''
         : `${dim(line('path', `${pad('label', labelWidth)}${GAP}${'score'.padStart(scoreWidth)}`).trimEnd())}\n`;
@@ -90,7 +92,7 @@ function formatScore({ prob, logit }: Pick<Prediction, 'prob' | 'logit'>, scores
   return { prob: percent, logit: value, both: `${percent} ${value}` }[scores];
 }
 
-/** As many classes as fit into `room` columns: `dog 3.1 % · cat 0.2 %`. */
+/** as many classes as fit into `room` columns: `dog 3.1 % · cat 0.2 %`. */
 function inBrief(predictions: readonly Prediction[], room: number, scores: Scores): string {
   let text = '';
   for (const each of predictions) {

@@ -2,15 +2,24 @@
 
 import { ExitCode } from '../errors.js';
 import type { ModelCard } from '../model/card.js';
+import type { FailedRow, KeptRow } from '../output/records.js';
 import type { RunSettings } from './settings.js';
+
+/** What the rows of a run depend on, besides its own flags. */
+export interface RunIdentity {
+  readonly card: ModelCard;
+  /** sha256 of the model file in hex; `null` for generated weights. */
+  readonly modelHash: string | null;
+  readonly settings: RunSettings;
+}
 
 /** Counts of one run, kept up to date while it streams. */
 export interface RunCounts {
-  /** Inputs taken so far. */
+  /** Inputs that have a row by now. */
   seen: number;
   ok: number;
   failed: number;
-  /** Inputs not tried, because an earlier run has them. */
+  /** Of those seen: taken over from an earlier run. */
   skipped: number;
 }
 
@@ -29,7 +38,11 @@ export type RunEvent<Row> =
   /** Something that the user should know and that does not end the run: one line. */
   | { readonly type: 'notice'; readonly message: string }
   /** Rows in input order, as soon as a batch is done; `counts` includes them. */
-  | { readonly type: 'rows'; readonly rows: readonly Row[]; readonly counts: Readonly<RunCounts> };
+  | {
+      readonly type: 'rows';
+      readonly rows: readonly (Row | FailedRow | KeptRow)[];
+      readonly counts: Readonly<RunCounts>;
+    };
 
 /** `--max-errors`: a number of images, or a share of those seen. */
 export type MaxErrors = { readonly count: number } | { readonly percent: number };

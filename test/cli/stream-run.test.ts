@@ -1,18 +1,21 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openProgress } from '../../src/cli/progress.js';
-import type { StreamRun } from '../../src/cli/run-types.js';
+import type { RunOutput, StreamRun } from '../../src/cli/run-types.js';
 import { Interruption } from '../../src/cli/signals.js';
 import { streamRun } from '../../src/cli/stream-run.js';
 import { modelError } from '../../src/errors.js';
 import { vgg16 } from '../../src/model/architecture.js';
 import { PRESETS } from '../../src/model/preset.js';
-import { openOutput } from '../../src/output/atomic.js';
 import { classifyJsonl } from '../../src/output/jsonl.js';
-import type { ClassifyRow } from '../../src/output/records.js';
+import type { ClassifiedRow, FailedRow } from '../../src/output/records.js';
+import { lazyWriter, type RowWriter, storeWriter } from '../../src/output/row-writer.js';
 import type { Machine } from '../../src/output/run-record.js';
+import { readJournal } from '../../src/output/store/journal.js';
+import { textLayout } from '../../src/output/store/layout.js';
+import { Store } from '../../src/output/store/store.js';
 import type { RunEvent } from '../../src/services/run.js';
 import { FAILED, OK } from '../output/rows.js';
 
@@ -29,7 +32,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const READY: RunEvent<ClassifyRow> = {
+const READY: RunEvent<ClassifiedRow> = {
   type: 'ready',
   card: {
     name: 'slim',
@@ -45,23 +48,54 @@ const READY: RunEvent<ClassifyRow> = {
   settings: { batchSize: 4, workers: 4, threads: 2, precision: 'f32' },
 };
 
-function rows(...list: ClassifyRow[]): RunEvent<ClassifyRow> {
+function rows(...list: (ClassifiedRow | FailedRow)[]): RunEvent<ClassifiedRow> {
   const failed = list.filter(({ status }) => status === 'error').length;
   return { type: 'rows', rows: list, counts: { seen: list.length, ok: list.length - failed, failed, skipped: 0 } };
 }
 
-async function run(
-  events: AsyncIterable<RunEvent<ClassifyRow>>,
-  changes: Partial<StreamRun<ClassifyRow>> = {},
-): Promise<number> {
+/** As of a run over two images. */
+const LIST = 'd2';
+
+/** JSON lines in a file of the test's folder, begun with the first row. */
+function fileOutput(changes: Partial<RunOutput<ClassifiedRow>> = {}): RunOutput<ClassifiedRow> {
   const file = join(folder, 'out.jsonl');
-  return streamRun<ClassifyRow>({
+  const encoder = classifyJsonl({ scores: 'prob' });
+  return {
+    file,
+    format: 'jsonl',
+    record: `${file}.run.json`,
+    open: async () => {
+      const shard = { index: 1, count: 1 };
+      const options = { layout: textLayout(file, 'jsonl'), settings: {}, shard, head: '', replace: false };
+      return lazyWriter(async () =>
+        storeWriter(new Store(options), { encode: (row) => ({ text: encoder.encode([row]), arrays: [] }) }),
+      );
+    },
+    close: async () => [],
+    ...changes,
+  };
+}
+
+/** Where rows go that nobody keeps. */
+function writerOf(changes: Partial<RowWriter<ClassifiedRow | FailedRow>>): RunOutput<ClassifiedRow>['open'] {
+  return async () => ({
+    write: async () => {},
+    finish: async () => true,
+    abandon: async () => undefined,
+    ...changes,
+  });
+}
+
+async function run(
+  events: AsyncIterable<RunEvent<ClassifiedRow>>,
+  changes: Partial<StreamRun<ClassifiedRow>> = {},
+): Promise<number> {
+  return streamRun<ClassifiedRow>({
     command: 'classify',
     arguments: ['photos/'],
-    images: { total: 2, files: (async function* () {})(), digest: () => 'd1' },
+    images: { digest: () => 'd1', listDigest: () => LIST },
     events,
-    encoder: () => classifyJsonl({ scores: 'prob' }),
-    output: { file, format: 'jsonl', sink: await openOutput(file, { force: false }) },
+    output: fileOutput(),
     maxErrors: { count: 0 },
     stopOnError: false,
     tellFailures: true,
@@ -78,7 +112,7 @@ async function run(
   });
 }
 
-async function* stream(...events: RunEvent<ClassifyRow>[]): AsyncGenerator<RunEvent<ClassifyRow>> {
+async function* stream(...events: RunEvent<ClassifiedRow>[]): AsyncGenerator<RunEvent<ClassifiedRow>> {
   yield* events;
 }
 
@@ -87,7 +121,8 @@ const record = () => JSON.parse(readFileSync(join(folder, 'out.jsonl.run.json'),
 describe('streamRun', () => {
   it('publishes the rows and their record, and says how it went', async () => {
     expect(await run(stream(READY, rows(OK, { ...OK, index: 13 })))).toBe(0);
-    expect(readdirSync(folder).sort()).toEqual(['out.jsonl', 'out.jsonl.run.json']);
+    expect(readdirSync(folder).sort()).toEqual(['out.jsonl', 'out.jsonl.journal', 'out.jsonl.run.json']);
+    expect((await readJournal(join(folder, 'out.jsonl.journal')))?.end).toEqual({ rows: 2, failed: 0, list: LIST });
     expect(record()).toMatchObject({
       v: 1,
       tool: 'vgg16',
@@ -119,7 +154,7 @@ describe('streamRun', () => {
   });
 
   it('keeps the rows that were done when the run breaks, with a record of what happened', async () => {
-    async function* breaks(): AsyncGenerator<RunEvent<ClassifyRow>> {
+    async function* breaks(): AsyncGenerator<RunEvent<ClassifiedRow>> {
       yield READY;
       yield rows(OK);
       throw new Error('the thread died');
@@ -133,12 +168,14 @@ describe('streamRun', () => {
     ).toHaveLength(1);
     expect(readdirSync(folder)).not.toContain('out.jsonl');
     expect(record()).toMatchObject({ exitCode: 1, output: { file: null }, error: { code: 'INTERNAL' } });
-    expect(said).toEqual([expect.stringContaining(partial ?? '')]);
+    expect(said).toEqual([
+      `The rows that were done are in ${join(folder, partial ?? '')}; the same command with --resume goes on from there.`,
+    ]);
   });
 
   it('leaves no file when the model cannot be opened', async () => {
     // biome-ignore lint/correctness/useYield: it fails before the first event
-    async function* fails(): AsyncGenerator<RunEvent<ClassifyRow>> {
+    async function* fails(): AsyncGenerator<RunEvent<ClassifiedRow>> {
       throw modelError('Expected a VGG-16.');
     }
     await expect(run(fails())).rejects.toMatchObject({ exitCode: 5 });
@@ -154,7 +191,7 @@ describe('streamRun', () => {
   });
 
   it('after SIGTERM ends by its deadline although the service does not, with 143 and the rows so far', async () => {
-    async function* hangs(): AsyncGenerator<RunEvent<ClassifyRow>> {
+    async function* hangs(): AsyncGenerator<RunEvent<ClassifiedRow>> {
       yield READY;
       yield rows(OK);
       process.emit('SIGTERM');
@@ -162,23 +199,83 @@ describe('streamRun', () => {
     }
     expect(await run(hangs(), { tellFailures: false })).toBe(143);
     expect(record()).toMatchObject({ exitCode: 143, counts: { seen: 1 }, output: { file: null } });
-    expect(said).toEqual([expect.stringMatching(/^Interrupted \(SIGTERM\): 1 row is in .*\.partial\.$/)]);
+    expect(said).toEqual([
+      expect.stringMatching(
+        /^Interrupted \(SIGTERM\): 1 row is in .*\.partial\.\nThe same command with --resume goes on from there\.$/,
+      ),
+    ]);
   });
 
   it('computes nothing more once nobody reads: silently, 0', async () => {
     let computed = 0;
-    async function* many(): AsyncGenerator<RunEvent<ClassifyRow>> {
+    async function* many(): AsyncGenerator<RunEvent<ClassifiedRow>> {
       yield READY;
       for (; computed < 1000; computed += 1) yield rows(OK);
     }
-    const closed = {
-      isFile: false,
-      write: async () => interruption.stop(),
-      finish: async () => {},
-      abandon: async () => undefined,
-    };
-    expect(await run(many(), { output: { file: '-', format: 'jsonl', sink: closed } })).toBe(0);
+    const { record: _, ...output } = fileOutput({
+      file: '-',
+      open: writerOf({ write: async () => interruption.stop() }),
+    });
+    expect(await run(many(), { output })).toBe(0);
     expect(computed).toBeLessThan(3);
     expect(said).toEqual([]);
+  });
+
+  it('creates no file of its own before there is a row', async () => {
+    const found: string[][] = [];
+    async function* slow(): AsyncGenerator<RunEvent<ClassifiedRow>> {
+      yield READY;
+      found.push(readdirSync(folder));
+      yield rows(OK);
+      found.push(readdirSync(folder).sort());
+    }
+    expect(await run(slow())).toBe(0);
+    const own = expect.stringMatching(/^out\.jsonl\.[0-9a-f]{8}\.(?:journal|partial)$/);
+    expect(found).toEqual([[], [own, own]]);
+  });
+
+  it('gives the list of all inputs to the output, and passes on what there is to know at its end', async () => {
+    const finish = vi.fn(async () => true);
+    const close = vi.fn(async () => ['1 image is no longer there.']);
+    const output = fileOutput({ open: writerOf({ finish }), close });
+    expect(await run(stream(READY, rows(OK)), { output })).toBe(0);
+    expect(finish).toHaveBeenCalledExactlyOnceWith(LIST);
+    expect(close).toHaveBeenCalledExactlyOnceWith({ complete: true });
+    expect(said[0]).toBe('1 image is no longer there.');
+    said = [];
+    expect(await run(stream(READY, rows(OK)), { output, quiet: true })).toBe(0);
+    expect(said).toEqual([]);
+  });
+
+  it('ends what was begun when the model cannot be used, too', async () => {
+    const close = vi.fn(async () => []);
+    // biome-ignore lint/correctness/useYield: it fails before the first event
+    async function* fails(): AsyncGenerator<RunEvent<ClassifiedRow>> {
+      throw modelError('Expected a VGG-16.');
+    }
+    await expect(run(fails(), { output: fileOutput({ close }) })).rejects.toMatchObject({ exitCode: 5 });
+    expect(close).toHaveBeenCalledExactlyOnceWith({ complete: false });
+  });
+
+  it('has nothing to do where the output is there: the record of the run that made it stays, failures count', async () => {
+    const output = fileOutput({ open: writerOf({ finish: async () => false }) });
+    writeFileSync(output.record ?? '', 'of the run before');
+    expect(await run(stream(READY, rows(OK, FAILED)), { output, tellFailures: false })).toBe(3);
+    expect(readFileSync(output.record ?? '', 'utf8')).toBe('of the run before');
+    expect(said).toEqual([`Nothing to do: ${output.file} is complete (2 images, 1 failed).`]);
+    rmSync(output.record ?? '');
+    expect(await run(stream(READY, rows(OK)), { output })).toBe(0);
+    expect(record()).toMatchObject({ exitCode: 0, output: { file: output.file } });
+  });
+
+  it('tells rows of an earlier run from those that were computed', async () => {
+    const taken: RunEvent<ClassifiedRow> = {
+      type: 'rows',
+      rows: [OK, OK],
+      counts: { seen: 2, ok: 2, failed: 0, skipped: 1 },
+    };
+    expect(await run(stream(READY, taken), { output: fileOutput({ open: writerOf({}) }) })).toBe(0);
+    expect(said).toEqual([expect.stringMatching(/^2 images in .* img\/s\), 1 from an earlier run → .*out\.jsonl$/)]);
+    expect(record()).toMatchObject({ counts: { seen: 2, skipped: 1 } });
   });
 });

@@ -33,7 +33,10 @@ describe('an output that cannot be written', () => {
     const run = await classify([manyPhotos(), '-o', output, '-b', '16']);
     expect(expectOneSentence(run, 1)).toBe(`Expected to write ${output} but no space is left on the device.`);
     expect(existsSync(output)).toBe(false);
-    const partial = /^note: The rows that were done are in (.+)\.$/m.exec(run.stderr)?.[1] as string;
+    const partial =
+      /^note: The rows that were done are in (.+); the same command with --resume goes on from there\.$/m.exec(
+        run.stderr,
+      )?.[1] as string;
     const text = readFileSync(partial, 'utf8');
     expect(text.endsWith('\n')).toBe(true);
     const rows = csvRows(text);

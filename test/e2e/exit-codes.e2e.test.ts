@@ -53,7 +53,9 @@ describe('the exit code is the same with and without --json', () => {
     const runs = await both('fail', 'mixed', '--on-error', 'fail');
     for (const run of runs) {
       expect(expectOneSentence(run, 3)).toContain('mixed/cut.jpg: DECODE_FAILED');
-      const partial = /The rows that were done are in (.+)\.$/m.exec(run.stderr)?.[1] as string;
+      const partial = /The rows that were done are in (.+); the same command with --resume goes on from there\.$/m.exec(
+        run.stderr,
+      )?.[1] as string;
       expect(csvRows(readFileSync(partial))).toHaveLength(2);
     }
   });

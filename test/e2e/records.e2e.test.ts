@@ -114,7 +114,7 @@ describe('classify -o FILE', () => {
       run('-k', '2', '-o', file, '--json', '--batch-size', '2'),
     ]);
     expect(readFileSync(file, 'utf8')).toBe(plain.stdout.toString());
-    expect(readdirSync(join(file, '..')).sort()).toEqual(['labels.csv', 'labels.csv.run.json']);
+    expect(readdirSync(join(file, '..')).sort()).toEqual(['labels.csv', 'labels.csv.journal', 'labels.csv.run.json']);
     expect(saved.code).toBe(3);
     const record = readJson<RunRecord>(`${file}.run.json`);
     expect(JSON.parse(saved.stdout.toString())).toEqual(record);
@@ -158,6 +158,6 @@ describe('classify -o FILE', () => {
     expect([json.code, none.code]).toEqual([3, 4]);
     expect(jsonRows(readFileSync(join(target, 'labels.jsonl')))).toHaveLength(NAMES.length);
     expect(existsSync(join(target, 'none.csv'))).toBe(false);
-    expect(readdirSync(target).sort()).toEqual(['labels.jsonl', 'labels.jsonl.run.json']);
+    expect(readdirSync(target).sort()).toEqual(['labels.jsonl', 'labels.jsonl.journal', 'labels.jsonl.run.json']);
   });
 });

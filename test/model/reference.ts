@@ -2,20 +2,58 @@
 
 import { readFileSync } from 'node:fs';
 import type { Architecture } from '../../src/model/architecture.js';
-import { fillRandom } from '../../src/model/weights/random.js';
+import type { Model } from '../../src/model/card.js';
+import { PRESETS, type PresetName } from '../../src/model/preset.js';
+import type { OutputArray, Outputs } from '../../src/model/session.js';
+import { fillRandom, randomWeights } from '../../src/model/weights/random.js';
 
-/** A file of fixtures/expected/make_torchvision.py. */
+/** Every `stride`-th value of an output, flattened in TensorFlow's order. */
+export interface Sample {
+  readonly stride: number;
+  readonly values: Float32Array;
+}
+
+/** A file of make_torchvision.py or make_layers.py: what a network made of four images, by layer or by request. */
 export interface Reference {
   readonly architecture: Architecture;
   readonly preset: 'torchvision' | 'caffe';
   readonly seed: number;
   readonly imageSeed: number;
-  /** By layer: every `stride`-th value of the output of four images, flattened in TensorFlow's order. */
-  readonly layers: Readonly<Record<string, { readonly stride: number; readonly values: Float32Array }>>;
+  readonly layers: Readonly<Record<string, Sample>>;
+  /** The samples that are float16, as bits. */
+  readonly halves: Readonly<Record<string, { readonly stride: number; readonly bits: Uint16Array }>>;
 }
 
-/** Reads a safetensors file of float32 tensors: 8 bytes of header length, a JSON header, the data. */
 export function readReference(name: string): Reference {
+  const { text, strides, tensors } = readExpected(name);
+  const entries = Object.entries(tensors).map(([key, bytes]) => ({ key, bytes, stride: strides[key] ?? 1 }));
+  const half = ({ key }: { readonly key: string }) => key.endsWith('/f16');
+  return {
+    architecture: JSON.parse(text('architecture')),
+    preset: text('preset') as Reference['preset'],
+    seed: Number(text('seed')),
+    imageSeed: Number(text('imageSeed')),
+    layers: Object.fromEntries(
+      entries
+        .filter((entry) => !half(entry))
+        .map(({ key, stride, bytes }) => [key, { stride, values: new Float32Array(bytes) }]),
+    ),
+    halves: Object.fromEntries(
+      entries.filter(half).map(({ key, stride, bytes }) => [key, { stride, bits: new Uint16Array(bytes) }]),
+    ),
+  };
+}
+
+export interface Expected {
+  /** A value of the metadata; throws when there is none. */
+  readonly text: (key: string) => string;
+  /** By tensor; those without one are whole. */
+  readonly strides: Readonly<Record<string, number>>;
+  readonly tensors: Readonly<Record<string, ArrayBuffer>>;
+}
+
+/** Reads a safetensors file: 8 bytes of header length, a JSON header, the data. */
+export function readExpected(name: string): Expected {
   const file = readFileSync(new URL(`../../fixtures/expected/${name}.safetensors`, import.meta.url));
   const dataStart = 8 + Number(file.readBigUInt64LE(0));
   const { __metadata__: metadata, ...tensors } = JSON.parse(file.toString('utf8', 8, dataStart)) as {
@@ -27,19 +65,52 @@ export function readReference(name: string): Reference {
     if (value === undefined) throw new Error(`Expected ${key} in the metadata of ${name} but found none.`);
     return value;
   };
-  const strides = JSON.parse(text('strides')) as Record<string, number>;
-  const layers = Object.entries(tensors).map(([layer, entry]) => {
+  const entries = Object.entries(tensors).map(([layer, entry]) => {
     const [begin, end] = (entry as { readonly data_offsets: readonly [number, number] }).data_offsets;
-    const bytes = Uint8Array.prototype.slice.call(file, dataStart + begin, dataStart + end);
-    return [layer, { stride: strides[layer] ?? 1, values: new Float32Array(bytes.buffer) }];
+    return [layer, Uint8Array.prototype.slice.call(file, dataStart + begin, dataStart + end).buffer];
   });
+  return { text, strides: JSON.parse(text('strides')), tensors: Object.fromEntries(entries) };
+}
+
+/** max |actual - expected| over the largest |expected|. */
+export function relativeError(actual: ArrayLike<number>, { stride, values }: Sample): number {
+  let difference = 0;
+  let magnitude = 0;
+  for (const [i, value] of values.entries()) {
+    difference = Math.max(difference, Math.abs((actual[i * stride] ?? Number.NaN) - value));
+    magnitude = Math.max(magnitude, Math.abs(value));
+  }
+  return difference / magnitude;
+}
+
+/** A network with the generator's weights, as `--model random` has them. */
+export function randomModel(architecture: Architecture, preset: PresetName, seed: number): Model {
   return {
-    architecture: JSON.parse(text('architecture')),
-    preset: text('preset') as Reference['preset'],
-    seed: Number(text('seed')),
-    imageSeed: Number(text('imageSeed')),
-    layers: Object.fromEntries(layers),
+    card: {
+      name: 'random',
+      architecture,
+      preset: PRESETS[preset],
+      labels: null,
+      license: null,
+      source: null,
+      accuracy: null,
+    },
+    weights: randomWeights(architecture, seed),
+    file: null,
   };
+}
+
+/** An output of a run; throws when there is none. */
+export function output(outputs: Outputs, name: string): OutputArray {
+  const found = outputs[name];
+  if (found === undefined) throw new Error(`Expected an output ${name} but found none.`);
+  return found;
+}
+
+/** The values of image `index` in an output. */
+export function imageOf({ shape, data }: OutputArray, index: number): OutputArray['data'] {
+  const size = data.length / (shape[0] ?? 1);
+  return data.slice(index * size, (index + 1) * size);
 }
 
 /** Far from the 32 streams of the weights. */
@@ -88,4 +159,11 @@ export function batchOf(images: readonly Uint8Array[]): ArrayBuffer {
     offset += image.length;
   }
   return buffer;
+}
+
+/** Compares whole arrays fast: `toEqual` takes a minute for a million numbers that differ. */
+export function sameBits(a: OutputArray['data'], b: OutputArray['data']): boolean {
+  const bytes = ({ buffer, byteOffset, byteLength }: OutputArray['data']) =>
+    Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
+  return a.constructor === b.constructor && bytes(a).equals(bytes(b));
 }

@@ -2,61 +2,28 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Architecture, layersOf } from '../../src/model/architecture.js';
-import type { Model } from '../../src/model/card.js';
+import { layersOf } from '../../src/model/architecture.js';
 import type { OutputRequest } from '../../src/model/graph/vgg.js';
-import { PRESETS, type PresetName } from '../../src/model/preset.js';
-import { type OutputArray, type Outputs, Session } from '../../src/model/session.js';
+import { type Outputs, Session } from '../../src/model/session.js';
 import { configureTensorFlow } from '../../src/model/tensorflow.js';
-import { randomWeights } from '../../src/model/weights/random.js';
-import { batchOf, type Reference, readReference, testImages } from './reference.js';
+import {
+  batchOf,
+  imageOf,
+  output,
+  type Reference,
+  randomModel,
+  readReference,
+  relativeError,
+  testImages,
+} from './reference.js';
 
 configureTensorFlow({ threads: 2 });
 
 /** max |difference| over the largest magnitude; PyTorch's own float32 is up to 3e-6 from float64 (make_torchvision.py). */
 const TOLERANCE = 1e-5;
 
-function randomModel(architecture: Architecture, preset: PresetName, seed: number): Model {
-  return {
-    card: {
-      name: 'random',
-      architecture,
-      preset: PRESETS[preset],
-      labels: null,
-      license: null,
-      source: null,
-      accuracy: null,
-    },
-    weights: randomWeights(architecture, seed),
-    file: null,
-  };
-}
-
 const layerOutputs = (names: readonly string[]): readonly OutputRequest[] =>
   names.map((layer) => ({ kind: 'layer', layer }));
-
-function output(outputs: Outputs, name: string): OutputArray {
-  const found = outputs[name];
-  if (found === undefined) throw new Error(`Expected an output ${name} but found none.`);
-  return found;
-}
-
-/** max |actual - expected| over the largest |expected|. */
-function relativeError(actual: ArrayLike<number>, { stride, values }: Reference['layers'][string]): number {
-  let difference = 0;
-  let magnitude = 0;
-  for (const [i, value] of values.entries()) {
-    difference = Math.max(difference, Math.abs((actual[i * stride] ?? Number.NaN) - value));
-    magnitude = Math.max(magnitude, Math.abs(value));
-  }
-  return difference / magnitude;
-}
-
-/** The values of image `index` in an output. */
-function imageOf({ shape, data }: OutputArray, index: number): Float32Array | Int32Array {
-  const size = data.length / (shape[0] ?? 1);
-  return data.slice(index * size, (index + 1) * size);
-}
 
 describe.each(['torchvision-slim-torchvision', 'torchvision-slim-caffe', 'torchvision-vgg16'])('%s', (name) => {
   const reference = readReference(name);

@@ -1,17 +1,21 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openOutput, writeAtomically } from '../../src/output/atomic.js';
+import { checkOutput, openDevice, publish, resolveOutput, writeAtomically } from '../../src/output/atomic.js';
 
 let folder: string;
 const at = (name: string) => join(folder, name);
@@ -22,96 +26,150 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-describe('openOutput', () => {
-  it('shows nothing under the name of the output before it is complete', async () => {
-    const sink = await openOutput(at('a.csv'), { force: false });
-    await sink.write('one\n');
-    expect(readdirSync(folder)).toEqual([expect.stringMatching(/^a\.csv\.[0-9a-f]{8}\.partial$/)]);
-    await sink.write('two\n');
-    await sink.finish();
+describe('publish', () => {
+  beforeEach(() => writeFileSync(at('a.partial'), 'mine\n'));
+
+  it('gives the partial file the name of the output, and leaves nothing else', async () => {
+    await publish(at('a.partial'), at('a.csv'), false);
     expect(readdirSync(folder)).toEqual(['a.csv']);
-    expect(read('a.csv')).toBe('one\ntwo\n');
+    expect(read('a.csv')).toBe('mine\n');
   });
 
-  it('gives each attempt a file of its own; the second to finish with the same rows succeeds', async () => {
-    const [first, second] = [
-      await openOutput(at('a.csv'), { force: false }),
-      await openOutput(at('a.csv'), { force: false }),
-    ];
-    for (const sink of [first, second]) await sink.write('same\n');
-    expect(readdirSync(folder)).toHaveLength(2);
-    await first.finish();
-    await second.finish();
+  it('is well where another attempt has published the same rows', async () => {
+    writeFileSync(at('a.csv'), 'mine\n');
+    await publish(at('a.partial'), at('a.csv'), false);
     expect(readdirSync(folder)).toEqual(['a.csv']);
+    expect(read('a.csv')).toBe('mine\n');
   });
 
-  it('never replaces what another attempt has published with other rows', async () => {
-    const sink = await openOutput(at('a.csv'), { force: false });
-    await sink.write('mine\n');
+  it.each(['them\n', 'mine', 'mine\nand more\n', ''])(
+    'never replaces what another attempt has published: %j',
+    async (theirs) => {
+      writeFileSync(at('a.csv'), theirs);
+      await expect(publish(at('a.partial'), at('a.csv'), false)).rejects.toMatchObject({
+        code: 'OUTPUT_EXISTS',
+        exitCode: 2,
+        message: expect.stringContaining(at('a.partial')),
+      });
+      expect(read('a.csv')).toBe(theirs);
+      expect(read('a.partial')).toBe('mine\n');
+    },
+  );
+
+  it('compares files that are longer than what is read of them at a time', async () => {
+    const rows = Buffer.alloc((2 << 20) + 5, 'row\n');
+    writeFileSync(at('a.partial'), rows);
+    writeFileSync(at('a.csv'), rows);
+    await publish(at('a.partial'), at('a.csv'), false);
+    rows[rows.length - 1] = 0;
+    writeFileSync(at('a.partial'), rows);
+    await expect(publish(at('a.partial'), at('a.csv'), false)).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
+  });
+
+  it('replaces an output with force', async () => {
+    writeFileSync(at('a.csv'), 'old\n');
+    await publish(at('a.partial'), at('a.csv'), true);
+    expect(readdirSync(folder)).toEqual(['a.csv']);
+    expect(read('a.csv')).toBe('mine\n');
+  });
+
+  it.each([false, true])('of a file that is gone is well if the output is there, with force %s', async (force) => {
+    rmSync(at('a.partial'));
+    await expect(publish(at('a.partial'), at('a.csv'), force)).rejects.toMatchObject({ code: 'ENOENT' });
     writeFileSync(at('a.csv'), 'them\n');
-    await expect(sink.finish()).rejects.toMatchObject({ code: 'OUTPUT_EXISTS', exitCode: 2 });
+    await publish(at('a.partial'), at('a.csv'), force);
     expect(read('a.csv')).toBe('them\n');
-    expect(readdirSync(folder)).toHaveLength(2);
+  });
+});
+
+describe('checkOutput', () => {
+  it('creates nothing', async () => {
+    await checkOutput(at('a.csv'), { force: false });
+    expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('leaves the rows of a run that did not complete, or nothing', async () => {
-    const sink = await openOutput(at('a.csv'), { force: false });
-    await sink.write('one\n');
-    const partial = await sink.abandon({ keep: true });
-    expect(readFileSync(partial ?? '', 'utf8')).toBe('one\n');
-    const other = await openOutput(at('b.csv'), { force: false });
-    expect(await other.abandon({ keep: false })).toBeUndefined();
-    expect(readdirSync(folder)).toHaveLength(1);
-  });
-
-  it('refuses an existing file before any work, and replaces it with force, also through a link', async () => {
+  it('refuses an existing file, also through a link, but not with force', async () => {
     writeFileSync(at('a.csv'), 'old\n');
     symlinkSync(at('a.csv'), at('link.csv'));
-    await expect(openOutput(at('a.csv'), { force: false })).rejects.toMatchObject({
-      code: 'OUTPUT_EXISTS',
-      exitCode: 2,
-    });
-    const sink = await openOutput(at('link.csv'), { force: true });
-    await sink.write('new\n');
+    for (const name of ['a.csv', 'link.csv']) {
+      await expect(checkOutput(at(name), { force: false })).rejects.toMatchObject({
+        code: 'OUTPUT_EXISTS',
+        exitCode: 2,
+      });
+      await checkOutput(at(name), { force: true });
+    }
     expect(read('a.csv')).toBe('old\n');
-    await sink.finish();
-    expect(read('a.csv')).toBe('new\n');
-    expect(readdirSync(folder).sort()).toEqual(['a.csv', 'link.csv']);
   });
 
   it('names a folder that is missing, a folder in place of a file, a file in place of a folder', async () => {
     mkdirSync(at('d'));
     writeFileSync(at('f'), '');
-    const refused = (file: string) => expect(openOutput(file, { force: false })).rejects;
-    await refused(at('no/a.csv')).toMatchObject({ exitCode: 2, message: expect.stringContaining('does not exist') });
-    await refused(at('d')).toMatchObject({ exitCode: 2, message: expect.stringContaining('is a folder') });
-    await refused(at('f/a.csv')).toMatchObject({ exitCode: 2, message: expect.stringContaining('is a file') });
+    for (const force of [false, true]) {
+      const refused = (file: string) => expect(checkOutput(at(file), { force })).rejects;
+      await refused('no/a.csv').toMatchObject({ exitCode: 2, message: expect.stringContaining('does not exist') });
+      await refused('d').toMatchObject({ exitCode: 2, message: expect.stringContaining('is a folder') });
+      await refused('f/a.csv').toMatchObject({ exitCode: 2, message: expect.stringContaining('is a file') });
+    }
   });
 
   it.skipIf(process.getuid?.() === 0)('names a folder that cannot be written to', async () => {
     mkdirSync(at('d'));
     chmodSync(at('d'), 0o500);
-    await expect(openOutput(at('d/a.csv'), { force: false })).rejects.toMatchObject({
+    await expect(checkOutput(at('d/a.csv'), { force: false })).rejects.toMatchObject({
       exitCode: 2,
       message: expect.stringContaining('permission is denied'),
     });
   });
 
+  it('lets a device be', async () => {
+    await checkOutput('/dev/null', { force: false });
+  });
+});
+
+describe('resolveOutput', () => {
+  it('follows a link to the file that is to be replaced', async () => {
+    const real = realpathSync(folder);
+    writeFileSync(at('a.csv'), 'old\n');
+    symlinkSync('a.csv', at('link.csv'));
+    expect(await resolveOutput(at('link.csv'))).toBe(join(real, 'a.csv'));
+    expect(await resolveOutput(at('new.csv'))).toBe(at('new.csv'));
+  });
+});
+
+describe('openDevice', () => {
+  it('is for devices and pipes, not for what is a file or is to become one', async () => {
+    writeFileSync(at('a.csv'), 'old\n');
+    expect(await openDevice(at('a.csv'))).toBeUndefined();
+    expect(await openDevice(at('new.csv'))).toBeUndefined();
+    expect(readdirSync(folder)).toEqual(['a.csv']);
+    expect(read('a.csv')).toBe('old\n');
+  });
+
   it.skipIf(process.platform !== 'linux')('says that the disk is full: exit 1', async () => {
-    const sink = await openOutput('/dev/full', { force: false });
-    await expect(sink.write('row\n')).rejects.toMatchObject({
+    const sink = await openDevice('/dev/full');
+    await expect(sink?.write('row\n')).rejects.toMatchObject({
       code: 'OUTPUT_FAILED',
       exitCode: 1,
       message: 'Expected to write /dev/full but no space is left on the device.',
     });
-    await sink.abandon({ keep: false });
+    await sink?.abandon();
   });
 
-  it('writes into a device instead of replacing it, and keeps no record beside it', async () => {
-    const sink = await openOutput('/dev/null', { force: false });
-    await sink.write('row\n');
-    await sink.finish();
-    expect(sink.isFile).toBe(false);
+  it('writes into a device instead of replacing it', async () => {
+    const sink = await openDevice('/dev/null');
+    await sink?.write('row\n');
+    await sink?.finish();
+    expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
+  });
+
+  it('writes rows into a pipe as they come', async () => {
+    execFileSync('mkfifo', [at('pipe')]);
+    const reading = readFile(at('pipe'), 'utf8');
+    const sink = await openDevice(at('pipe'));
+    await sink?.write('one\n');
+    await sink?.write('two\n');
+    await sink?.finish();
+    expect(await reading).toBe('one\ntwo\n');
   });
 });
 

@@ -7,6 +7,7 @@ const f32 = Math.fround;
 export const OK: ClassifiedRow = {
   path: 'a/b.jpg',
   index: 12,
+  identity: '100:1',
   status: 'ok',
   width: 640,
   height: 480,
@@ -19,6 +20,7 @@ export const OK: ClassifiedRow = {
 export const FAILED: FailedRow = {
   path: 'x\n"y",\u001B[31mz.jpg',
   index: 13,
+  identity: '200:2',
   status: 'error',
   error: { code: 'DECODE_FAILED', message: 'Expected a whole JPEG but it is cut off.' },
 };

@@ -1,11 +1,9 @@
 /** Which images: shared by every command that reads a stream of them. */
 
 import { Args } from '@oclif/core';
+import { IMAGE_EXTENSIONS } from '../../image/extensions.js';
 import { parseShard } from '../shard.js';
 import { FlagValueError, filled, group, repeatable, toggle, value, whole } from './values.js';
-
-/** Formats that are looked for in folders; a file that is named is taken whatever its extension. */
-export const DEFAULT_EXTENSIONS = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'tif', 'tiff', 'avif'] as const;
 
 /** The positional arguments. `ignoreStdin`: oclif would otherwise swallow the list that --files-from - reads. */
 export const inputArgs = {
@@ -13,7 +11,7 @@ export const inputArgs = {
     name: 'INPUTS',
     multiple: true,
     ignoreStdin: true,
-    description: 'Files, folders and globs (quote a glob to spare the shell the work).',
+    description: 'Files, folders, globs and archives (.tar, .tar.gz, .zip).',
   }),
 };
 
@@ -38,9 +36,10 @@ export const inputFlags = group('INPUT', {
   recursive: toggle({ allowNo: true, default: true, summary: 'Look into the folders of a folder.' }),
   ext: value<readonly string[]>(parseExtensions, {
     helpValue: 'LIST',
-    default: DEFAULT_EXTENSIONS,
-    defaultHelp: DEFAULT_EXTENSIONS.join(','),
-    summary: 'Extensions to look for in folders, in any case.',
+    default: IMAGE_EXTENSIONS,
+    defaultHelp: IMAGE_EXTENSIONS.join(','),
+    summary:
+      'Extensions to look for in folders and archives, in any case; with tar or zip archives in folders are opened.',
   }),
   exclude: repeatable(filled('a glob'), {
     helpValue: 'GLOB',

@@ -9,7 +9,15 @@ export const outputFlags = group('OUTPUT', {
     default: '-',
     summary: 'File to write, or - for stdout; a summary of the run goes beside a file, to FILE.run.json.',
   }),
-  force: toggle({ char: 'f', summary: 'Replace an output file that exists.' }),
+  resume: toggle({
+    summary: 'Go on with the output of an earlier run: rows of images that are still the same are kept.',
+    exclusive: ['force'],
+  }),
+  'retry-failed': toggle({
+    summary: 'Like --resume, and try the images again that failed; their rows are replaced.',
+    exclusive: ['force'],
+  }),
+  force: toggle({ char: 'f', summary: 'Replace an output file that exists.', exclusive: ['resume', 'retry-failed'] }),
   'relative-to': value(filled('a folder'), {
     helpValue: 'DIR',
     summary: 'Folder that the paths in rows are relative to; default: the current one.',

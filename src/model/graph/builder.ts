@@ -6,7 +6,7 @@
 import { type AttrValue, type NodeDef, proto, type SignatureDef, type TensorInfo } from './proto.js';
 
 /** `DataType` of tensorflow/core/framework/types.proto. */
-export const DType = { float32: 1, int32: 3, uint8: 4, bool: 10, bfloat16: 14 } as const;
+export const DType = { float32: 1, int32: 3, uint8: 4, bool: 10, bfloat16: 14, half: 19 } as const;
 export type DType = (typeof DType)[keyof typeof DType];
 
 /** The value of one node attribute. */
@@ -105,6 +105,25 @@ export function cast(g: GraphBuilder, name: string, x: Node, from: DType, to: DT
 export function reshape(g: GraphBuilder, name: string, x: Node, shape: readonly number[], dtype: DType): Node {
   const sizes = g.constant(`${name}/shape`, DType.int32, shape);
   return g.node('Reshape', name, [x, sizes], { T: { type: dtype }, Tshape: { type: DType.int32 } });
+}
+
+/** `x` with `after` zeros behind its values, one number an axis. */
+export function pad(g: GraphBuilder, name: string, x: Node, after: readonly number[], dtype: DType): Node {
+  const paddings = g.matrix(
+    `${name}/paddings`,
+    after.map((count) => [0, count]),
+  );
+  return g.node('Pad', name, [x, paddings], { T: { type: dtype }, Tpaddings: { type: DType.int32 } });
+}
+
+/** Sum, Mean or Max of float32 `x` over one axis, which is then gone. */
+export function reduce(g: GraphBuilder, op: 'Sum' | 'Mean' | 'Max', name: string, x: Node, axis: number): Node {
+  const axes = g.constant(`${name}/axis`, DType.int32, [axis]);
+  return g.node(op, name, [x, axes], {
+    T: { type: DType.float32 },
+    Tidx: { type: DType.int32 },
+    keep_dims: { flag: false },
+  });
 }
 
 function shapeMessage(shape: readonly number[]) {

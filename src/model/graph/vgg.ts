@@ -6,42 +6,38 @@
  * and top-k happen in the graph, so no loop in JavaScript ever touches a pixel or a weight.
  */
 
-import { type Architecture, INPUT_CHANNELS, layersOf } from '../architecture.js';
+import { type Architecture, INPUT_CHANNELS, type Layer, layersOf } from '../architecture.js';
+import { findLayer } from '../layer-names.js';
+import type { Activation, OutputRequest } from '../output-request.js';
 import type { Preset } from '../preset.js';
 import type { WeightLayout, Weights } from '../tensors.js';
-import { cast, DType, GraphBuilder, type Node, reshape, type Signature } from './builder.js';
+import { cast, DType, GraphBuilder, type Node, reshape } from './builder.js';
+import { layerOutput } from './layer-output.js';
+import { groupFeeds, type Load, loadSignature } from './loads.js';
 import { type Feed, layerVariables } from './variables.js';
+
+export type { OutputRequest } from '../output-request.js';
 
 /** Type of the activations and of all weights but the last layer's. */
 export type Precision = 'f32' | 'bf16';
-
-/** What a run reads from the network. */
-export type OutputRequest =
-  /** Best classes: `top_k/classes` int32, `top_k/logits` and `top_k/probabilities` float32, each [N, k]. */
-  | { readonly kind: 'top_k'; readonly k: number }
-  /** One layer's activations after its ReLU (fc8: the logits), float32 [N, …output shape], under the layer's name. */
-  | { readonly kind: 'layer'; readonly layer: string };
-
-/** A signature that fills some variables: their feeds in, for each an int32 out that is 1 when all was finite. */
-export interface Load {
-  readonly signature: string;
-  readonly feeds: readonly Feed[];
-}
 
 export interface CompiledGraph {
   /** The bytes of a `saved_model.pb` (tens of kilobytes: it holds no weights). */
   readonly savedModel: Uint8Array;
   /** How the weights of the layers that the outputs need come in; the others are not in the graph. */
   readonly loads: readonly Load[];
+  /** Row shapes of the outputs that are float16, as `unpackHalves` reads them. */
+  readonly halves: Readonly<Record<string, readonly number[]>>;
   /** Elements of one image in the int32 input (four bytes of pixels each). */
   readonly wordsPerImage: number;
 }
 
-/** The signature that runs the network: `image` int32 [N, wordsPerImage] in, the requested outputs out. */
+/**
+ * The signature that runs the network: `image` int32 [N, wordsPerImage] and `paddings` in, the requested outputs out.
+ * `paddings` int32 [2, 2] is [[0, P], [0, 0]]: the dense layers get P rows of zeros behind the batch, and the outputs of
+ * fc6, fc7, fc8 and top_k have N + P rows.
+ */
 export const RUN_SIGNATURE = 'run';
-
-/** Float32 values that one signature loads at most, if it loads more than one tensor: 128 MiB. */
-const MAX_GROUP_ELEMENTS = 2 ** 25;
 
 const ACTIVATION: Readonly<Record<Precision, DType>> = { f32: DType.float32, bf16: DType.bfloat16 };
 
@@ -65,17 +61,25 @@ export function layoutsOf(weights: Weights): Record<string, WeightLayout> {
   );
 }
 
-/** Compiles the graph. Throws when an output names no layer of the architecture. */
+/** Compiles the graph. Throws MODEL_INVALID when an output names no layer of the architecture. */
 export function compileGraph(spec: GraphSpec): CompiledGraph {
   return new VggCompiler(spec).compile();
 }
 
+/** A layer before and after its ReLU; the same node twice where it has none. */
+type Sides = Readonly<Record<Activation, Node>>;
+
 class VggCompiler {
   readonly #g = new GraphBuilder();
+  readonly #paddings = this.#g.node('Placeholder', 'paddings', [], {
+    dtype: { type: DType.int32 },
+    shape: { shape: [2, 2] },
+  });
   readonly #spec: GraphSpec;
   readonly #dtype: DType;
   readonly #feeds: Feed[] = [];
   readonly #outputs: Record<string, { node: Node; output?: number; dtype: DType }> = {};
+  readonly #halves: Record<string, readonly number[]> = {};
 
   constructor(spec: GraphSpec) {
     this.#spec = spec;
@@ -84,50 +88,62 @@ class VggCompiler {
 
   compile(): CompiledGraph {
     const { architecture, outputs } = this.#spec;
+    const wanted = outputs.map(
+      (output) => findLayer(architecture, output.kind === 'layer' ? output.layer : 'fc8').name,
+    );
     const layers = layersOf(architecture);
-    const wanted = new Set(outputs.map((output) => (output.kind === 'layer' ? output.layer : 'fc8')));
-    for (const name of wanted) {
-      if (!layers.some((layer) => layer.name === name)) {
-        throw new Error(`Expected a layer of the network but received ${name}.`);
-      }
-    }
-    const last = layers.findLastIndex((layer) => wanted.has(layer.name));
+    const last = layers.findLastIndex(({ name }) => wanted.includes(name));
     const { image, normalised, words } = this.#input();
 
     let h = normalised; // [N, size, size, 3]
     for (const layer of layers.slice(0, last + 1)) {
+      let sides: Sides;
       if (layer.kind === 'conv') {
-        h = this.#convolution(layer.name, h); // [N, size, size, width]
+        sides = this.#convolution(layer.name, h); // [N, size, size, width]
       } else if (layer.kind === 'pool') {
-        h = this.#maxPool(layer.name, h); // [N, size / 2, size / 2, width]
+        sides = this.#maxPool(layer.name, h); // [N, size / 2, size / 2, width]
       } else if (layer.name === 'fc6') {
         h = reshape(this.#g, 'flatten', h, [-1, layer.inputShape[0] ?? 0], this.#dtype); // [N, h * w * c]
-        h = this.#addRow(h); // [N + 1, h * w * c]
-        h = this.#dense(layer.name, h, this.#dtype); // [N + 1, 4096]
+        h = this.#addRows(h); // [N + P, h * w * c]
+        sides = this.#dense(layer.name, h); // [N + P, 4096]
       } else if (layer.name === 'fc7') {
-        h = this.#dense(layer.name, h, this.#dtype); // [N + 1, 4096]
+        sides = this.#dense(layer.name, h); // [N + P, 4096]
       } else {
         // The last layer is 0.03 % of the work and its output is what people read: float32 at every precision.
-        h = this.#logits(layer.name, cast(this.#g, `${layer.name}/input`, h, this.#dtype, DType.float32)); // [N + 1, classes]
+        h = cast(this.#g, `${layer.name}/input`, h, this.#dtype, DType.float32);
+        sides = this.#logits(layer.name, h); // [N + P, classes]
       }
-      if (outputs.some((output) => output.kind === 'layer' && output.layer === layer.name)) {
-        const dtype = layer.name === 'fc8' ? DType.float32 : this.#dtype;
-        const rows = layer.kind === 'fc' ? this.#dropRow(`${layer.name}/rows`, h, dtype) : h;
-        this.#outputs[layer.name] = {
-          node: cast(this.#g, `${layer.name}/output`, rows, dtype, DType.float32),
-          dtype: DType.float32,
-        };
-      }
+      this.#requested(layer, sides);
+      h = sides.post;
     }
     const topK = outputs.find((output) => output.kind === 'top_k');
-    if (topK !== undefined) this.#topK(this.#dropRow('logits', h, DType.float32), topK.k);
+    if (topK !== undefined) this.#topK(h, topK.k);
 
     const loads = groupFeeds(this.#feeds);
     const signatures = {
-      [RUN_SIGNATURE]: { inputs: { image: { node: image, dtype: DType.int32 } }, outputs: this.#outputs },
+      [RUN_SIGNATURE]: {
+        inputs: { image: { node: image, dtype: DType.int32 }, paddings: { node: this.#paddings, dtype: DType.int32 } },
+        outputs: this.#outputs,
+      },
       ...Object.fromEntries(loads.map(({ signature, feeds }) => [signature, loadSignature(feeds)])),
     };
-    return { savedModel: this.#g.savedModel(signatures), loads, wordsPerImage: words };
+    const savedModel = this.#g.savedModel(signatures);
+    return { savedModel, loads, halves: this.#halves, wordsPerImage: words };
+  }
+
+  /** Makes an output of a layer if there is a request for it. */
+  #requested(layer: Layer, sides: Sides): void {
+    const { name } = layer;
+    const requests = this.#spec.outputs.filter((output) => output.kind === 'layer' && output.layer === name);
+    if (requests.length > 1) throw new Error(`Expected one request for ${name} but received ${requests.length}.`);
+    const [request] = requests;
+    if (request?.kind !== 'layer') return;
+    const dtype = name === 'fc8' ? DType.float32 : this.#dtype;
+    const activations = sides[request.activation ?? 'post'];
+    const x = cast(this.#g, `${name}/float`, activations, dtype, DType.float32); // [N, …output shape]
+    const { node, half } = layerOutput(this.#g, request, layer, x);
+    this.#outputs[name] = { node, dtype: half === undefined ? DType.float32 : DType.int32 };
+    if (half !== undefined) this.#halves[name] = half;
   }
 
   /** Bytes to normalised activations: (x / divisor - mean) / std, in float32 and in RGB order. */
@@ -150,7 +166,7 @@ class VggCompiler {
     return { image, normalised: cast(this.#g, 'image/activations', normalised, DType.float32, this.#dtype), words };
   }
 
-  #convolution(name: string, x: Node): Node {
+  #convolution(name: string, x: Node): Sides {
     const { kernel, bias } = this.#variables(name, this.#dtype);
     const y = this.#g.node('Conv2D', name, [x, kernel], {
       T: { type: this.#dtype },
@@ -158,65 +174,44 @@ class VggCompiler {
       padding: { text: 'SAME' },
       data_format: { text: 'NHWC' },
     });
-    return this.#biasRelu(name, y, bias, this.#dtype);
+    return this.#biasRelu(name, y, bias);
   }
 
-  #maxPool(name: string, x: Node): Node {
-    return this.#g.node('MaxPool', name, [x], {
+  #maxPool(name: string, x: Node): Sides {
+    const y = this.#g.node('MaxPool', name, [x], {
       T: { type: this.#dtype },
       ksize: { ints: [1, 2, 2, 1] },
       strides: { ints: [1, 2, 2, 1] },
       padding: { text: 'VALID' },
     });
+    return { pre: y, post: y };
   }
 
-  #dense(name: string, x: Node, dtype: DType): Node {
-    const { kernel, bias } = this.#variables(name, dtype);
-    return this.#biasRelu(name, this.#g.node('MatMul', name, [x, kernel], { T: { type: dtype } }), bias, dtype);
+  #dense(name: string, x: Node): Sides {
+    const { kernel, bias } = this.#variables(name, this.#dtype);
+    return this.#biasRelu(name, this.#g.node('MatMul', name, [x, kernel], { T: { type: this.#dtype } }), bias);
   }
 
-  /**
-   * Adds a row of zeros. A product with a single row runs in another kernel, which sums in another order: with a row
-   * more an image's result has the same bits alone and in any batch.
-   */
-  #addRow(x: Node): Node {
-    const paddings = this.#g.matrix('flatten/paddings', [
-      [0, 1],
-      [0, 0],
-    ]);
-    return this.#g.node('Pad', 'flatten/padded', [x, paddings], {
-      T: { type: this.#dtype },
-      Tpaddings: { type: DType.int32 },
-    });
-  }
-
-  /** All rows but the last. */
-  #dropRow(name: string, x: Node, dtype: DType): Node {
-    const [begin, end, strides] = [[0], [-1], [1]].map((values, i) =>
-      this.#g.constant(`${name}/${['begin', 'end', 'strides'][i]}`, DType.int32, values),
-    ) as [Node, Node, Node];
-    return this.#g.node('StridedSlice', name, [x, begin, end, strides], {
-      T: { type: dtype },
-      Index: { type: DType.int32 },
-      ...Object.fromEntries(
-        ['begin_mask', 'end_mask', 'ellipsis_mask', 'new_axis_mask', 'shrink_axis_mask'].map((mask) => [
-          mask,
-          { int: 0 },
-        ]),
-      ),
-    });
+  /** Adds the rows of zeros that `paddings` says. */
+  #addRows(x: Node): Node {
+    const types = { T: { type: this.#dtype }, Tpaddings: { type: DType.int32 } };
+    return this.#g.node('Pad', 'flatten/padded', [x, this.#paddings], types);
   }
 
   /** A dense layer without ReLU. */
-  #logits(name: string, x: Node): Node {
+  #logits(name: string, x: Node): Sides {
     const float = { T: { type: DType.float32 } };
     const { kernel, bias } = this.#variables(name, DType.float32);
-    return this.#g.node('BiasAdd', `${name}/BiasAdd`, [this.#g.node('MatMul', name, [x, kernel], float), bias], float);
+    const product = this.#g.node('MatMul', name, [x, kernel], float);
+    const y = this.#g.node('BiasAdd', `${name}/BiasAdd`, [product, bias], float);
+    return { pre: y, post: y };
   }
 
-  #biasRelu(name: string, y: Node, bias: Node, dtype: DType): Node {
-    const type = { T: { type: dtype } };
-    return this.#g.node('Relu', `${name}/Relu`, [this.#g.node('BiasAdd', `${name}/BiasAdd`, [y, bias], type)], type);
+  /** TensorFlow fuses both into the layer before them; where `pre` is an output, only the bias. */
+  #biasRelu(name: string, y: Node, bias: Node): Sides {
+    const type = { T: { type: this.#dtype } };
+    const pre = this.#g.node('BiasAdd', `${name}/BiasAdd`, [y, bias], type);
+    return { pre, post: this.#g.node('Relu', `${name}/Relu`, [pre], type) };
   }
 
   /** The k best classes. Softmax keeps the order, so the sorted probabilities belong to the sorted logits. */
@@ -238,31 +233,4 @@ class VggCompiler {
     this.#feeds.push(...feeds);
     return { kernel, bias };
   }
-}
-
-/**
- * Feeds that go in together: opening a signature costs 10 ms, and what is fed together is in memory twice at the same
- * time. Largest first, because reading the first overlaps the start of TensorFlow.
- */
-function groupFeeds(feeds: readonly Feed[]): Load[] {
-  const groups: { elements: number; feeds: Feed[] }[] = [];
-  for (const feed of feeds) {
-    const elements = feed.shape.reduce((product, size) => product * size, 1);
-    const last = groups.at(-1);
-    if (last !== undefined && last.elements + elements <= MAX_GROUP_ELEMENTS) {
-      last.elements += elements;
-      last.feeds.push(feed);
-    } else {
-      groups.push({ elements, feeds: [feed] });
-    }
-  }
-  groups.sort((a, b) => b.elements - a.elements);
-  return groups.map((group, i) => ({ signature: `load_${i}`, feeds: group.feeds }));
-}
-
-function loadSignature(feeds: readonly Feed[]): Signature {
-  return {
-    inputs: Object.fromEntries(feeds.map(({ name, value }) => [name, { node: value, dtype: DType.float32 }])),
-    outputs: Object.fromEntries(feeds.map(({ name, finite }) => [name, { node: finite, dtype: DType.int32 }])),
-  };
 }

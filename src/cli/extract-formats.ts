@@ -1,0 +1,79 @@
+/** The formats that activations are written in, and what a row is in each. */
+
+import { extname } from 'node:path';
+import { usageError } from '../errors.js';
+import type { ArrayDType } from '../output/arrays/spec.js';
+import { type RowEncoder, STORE_FORMATS, type StoreFormat } from '../output/encoder.js';
+import { extractCsv, extractJsonl } from '../output/extract-text.js';
+import { pathsList } from '../output/paths.js';
+import type { ExtractedRow, ExtractRow } from '../output/records.js';
+import { layoutOf } from '../output/store/formats.js';
+import { parquetText } from '../output/store/parquet-layout.js';
+import type { LayerSpec } from '../services/extract.js';
+import type { StoredFormat } from './file-output.js';
+import { STDOUT } from './output-options.js';
+
+const BY_EXTENSION: Readonly<Record<string, StoreFormat>> = {
+  '.csv': 'csv',
+  '.jsonl': 'jsonl',
+  '.ndjson': 'jsonl',
+  '.npy': 'npy',
+  '.parquet': 'parquet',
+  '.safetensors': 'safetensors',
+};
+
+/** `--format`, else by the output's extension; CSV on stdout. Throws USAGE for an extension that promises another. */
+export function extractFormatOf(format: StoreFormat | undefined, output: string): StoreFormat {
+  if (format !== undefined) return format;
+  if (output === STDOUT) return 'csv';
+  const known = BY_EXTENSION[extname(output).toLowerCase()];
+  if (known === undefined) {
+    throw usageError(
+      `Expected an --output that ends with ${[...Object.keys(BY_EXTENSION)].join(', ')} but received ${output}.`,
+      `Add --format ${STORE_FORMATS.join('|')}.`,
+    );
+  }
+  return known;
+}
+
+/** Formats that others can read while they grow: the ones for stdout, pipes and devices. */
+export function textEncoder(format: StoreFormat, layers: readonly LayerSpec[]): RowEncoder<ExtractRow> | undefined {
+  switch (format) {
+    case 'csv':
+      return extractCsv(layers.map(({ name, shape }) => ({ layer: name, shape })));
+    case 'jsonl':
+      return extractJsonl();
+    default:
+      return undefined;
+  }
+}
+
+/** What a row is in a file of one format. */
+export function extractFormat(
+  format: StoreFormat,
+  target: string,
+  layers: readonly LayerSpec[],
+  dtype: ArrayDType,
+): StoredFormat<ExtractedRow> {
+  const encoder = textEncoder(format, layers);
+  if (encoder !== undefined) {
+    return {
+      layout: layoutOf(format, target, []),
+      head: encoder.header(),
+      encode: (row) => ({ text: encoder.encode([row]), arrays: [] }),
+    };
+  }
+  const specs = layers.map(({ name, shape }) => ({ name, shape, dtype }));
+  const text: RowEncoder<ExtractRow> = format === 'parquet' ? parquetText() : pathsList();
+  return {
+    layout: layoutOf(format, target, specs),
+    head: text.header(),
+    encode: (row) => ({ text: text.encode([row]), arrays: arraysOf(row) }),
+  };
+}
+
+/** The bytes of a row's numbers, an array a layer. */
+function arraysOf(row: ExtractRow): readonly Uint8Array[] | null {
+  if (row.status === 'error') return null;
+  return row.layers.map(({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+}

@@ -1,0 +1,89 @@
+/** `vgg16 extract`: flags → options → service → rows. */
+
+import { type ExitCode, usageError } from '../errors.js';
+import type { LayerOutput } from '../model/output-request.js';
+import type { ArrayDType } from '../output/arrays/spec.js';
+import { resolveOutput } from '../output/atomic.js';
+import type { StoreFormat } from '../output/encoder.js';
+import type { ExtractedRow } from '../output/records.js';
+import { finalsOf } from '../output/store/layout.js';
+import { extract, layerSpecs } from '../services/extract.js';
+import { extractFormat, extractFormatOf, textEncoder } from './extract-formats.js';
+import { checkOutputs, fileOutput } from './file-output.js';
+import { type ImageRunFlags, runImages, type Session } from './image-run.js';
+import { openStream, STDOUT } from './output-options.js';
+import { runSettings } from './run-settings.js';
+import type { RunOutput } from './run-types.js';
+import { resolvedShard } from './shard.js';
+
+/** The flags that choose activations. */
+export interface LayerFlags {
+  readonly layer?: readonly string[] | undefined;
+  readonly activation: 'post' | 'pre';
+  readonly pool: 'none' | 'avg' | 'max';
+  readonly normalize: 'none' | 'l2';
+  readonly dtype: ArrayDType;
+}
+
+export interface ExtractFlags extends ImageRunFlags, LayerFlags {
+  readonly format?: StoreFormat | undefined;
+}
+
+/** The layer that people mean by the features of VGG-16. */
+const DEFAULT_LAYER = 'fc7';
+
+export async function runExtract(inputs: readonly string[], flags: ExtractFlags, session: Session): Promise<ExitCode> {
+  const format = extractFormatOf(flags.format, flags.output);
+  const layers = layersOf(flags);
+  return runImages<ExtractedRow>({
+    command: 'extract',
+    inputs,
+    flags,
+    session,
+    onTerminal: false,
+    output: (onClosed) => openOutput(format, layers, flags, onClosed),
+    events: (options) => extract({ ...options, layers }),
+  });
+}
+
+/** What the network is asked for, each layer once. */
+export function layersOf({ layer, activation, pool, normalize, dtype }: LayerFlags): readonly LayerOutput[] {
+  const names = [...new Set(layer ?? [DEFAULT_LAYER])];
+  return names.map((name) => ({ kind: 'layer', layer: name, activation, pool, normalize, dtype }));
+}
+
+/** The flags of `layersOf` as settings. */
+export function layerSettings(layers: readonly LayerOutput[], { activation, pool, normalize, dtype }: LayerFlags) {
+  return { layers: layers.map(({ layer }) => layer), activation, pool, normalize, dtype };
+}
+
+async function openOutput(
+  format: StoreFormat,
+  layers: readonly LayerOutput[],
+  flags: ExtractFlags,
+  onClosed: () => void,
+): Promise<RunOutput<ExtractedRow>> {
+  if (format === 'csv' || format === 'jsonl') {
+    const stream = await openStream<ExtractedRow>(
+      flags.output,
+      format,
+      (card) => textEncoder(format, layerSpecs(card, layers)) as NonNullable<ReturnType<typeof textEncoder>>,
+      onClosed,
+    );
+    if (stream !== undefined) return stream;
+  } else if (flags.output === STDOUT) {
+    throw usageError(`Expected --output FILE for ${format}, which is no stream of text.`, `Add -o features.${format}.`);
+  }
+  const target = await resolveOutput(flags.output);
+  // The names of the files follow from those of the layers; shapes are known with the model.
+  const named = layers.map(({ layer }) => ({ name: layer === 'fc8' ? 'logits' : layer, shape: [] }));
+  await checkOutputs(finalsOf(extractFormat(format, target, named, flags.dtype).layout), flags);
+  return fileOutput<ExtractedRow>({
+    file: flags.output,
+    format,
+    flags,
+    shard: resolvedShard(flags.shard),
+    formatFor: (card) => extractFormat(format, target, layerSpecs(card, layers), flags.dtype),
+    settings: (run) => ({ ...runSettings('extract', run, flags), ...layerSettings(layers, flags) }),
+  });
+}

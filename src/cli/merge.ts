@@ -1,0 +1,100 @@
+/** `vgg16 merge`: flags → options → service → an output and its record. */
+
+import { join } from 'node:path';
+import { ExitCode, usageError } from '../errors.js';
+import { RUN_RECORD_VERSION, type RunRecord, runRecordPath, writeRunRecord } from '../output/run-record.js';
+import { describeMachine } from '../services/machine.js';
+import { merge } from '../services/merge.js';
+import type { RunCounts } from '../services/run.js';
+import { untilAborted } from '../stream.js';
+import { checkDatasetFolder, isFolder } from './dataset-folder.js';
+import { type ContinuationFlags, checkOutputs } from './file-output.js';
+import type { Session } from './image-run.js';
+import { STDOUT } from './output-options.js';
+import { openProgress, progressStyle } from './progress.js';
+import { formatCount } from './rate.js';
+import { Interruption } from './signals.js';
+
+export interface MergeFlags extends Pick<ContinuationFlags, 'force' | 'resume'> {
+  readonly output: string;
+  readonly progress?: boolean | undefined;
+  readonly json?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+}
+
+export async function runMerge(parts: readonly string[], flags: MergeFlags, session: Session): Promise<ExitCode> {
+  const { output } = flags;
+  if (parts.length === 0)
+    throw usageError('Expected the parts to merge but received none.', 'Type vgg16 merge part-*.csv -o all.csv');
+  if (output === STDOUT)
+    throw usageError('Expected --output FILE for the merged rows but received none.', 'Add -o all.csv.');
+  const isDataset = await isFolder(parts[0] as string);
+  await (isDataset ? checkDatasetFolder(output, flags) : checkOutputs([output], flags));
+  const progress = await openProgress(progressStyle(flags));
+  const interruption = new Interruption(() => progress.around(() => session.say('Ending.')));
+  const start = new Date();
+  const startedAt = performance.now();
+  let counts: Readonly<RunCounts> = { seen: 0, ok: 0, failed: 0, skipped: 0 };
+  let format = '';
+  let model: RunRecord['model'] = null;
+  let done: { readonly changed: boolean; readonly list: string } | undefined;
+  try {
+    const events = merge({
+      parts,
+      output,
+      force: flags.force === true,
+      resume: flags.resume === true,
+      signal: interruption.signal,
+    });
+    for await (const event of untilAborted(events, interruption.deadline)) {
+      if (event.type === 'ready') {
+        ({ format, model } = event);
+        progress.start(event.total);
+      } else if (event.type === 'rows') {
+        counts = event.counts;
+        progress.update(counts);
+      } else {
+        done = event;
+      }
+    }
+  } finally {
+    progress.stop();
+    interruption.dispose();
+  }
+  const exitCode = interruption.exitCode ?? ExitCode.Ok;
+  const seconds = (performance.now() - startedAt) / 1000;
+  if (done === undefined) {
+    session.say(`Interrupted (${interruption.signalName}): nothing was written; type the command again.`);
+    return exitCode;
+  }
+  const record: RunRecord = {
+    v: RUN_RECORD_VERSION,
+    tool: 'vgg16',
+    command: 'merge',
+    arguments: session.arguments,
+    directory: process.cwd(),
+    ...(await describeMachine()),
+    model,
+    settings: { parts },
+    output: { file: output, partial: null, format },
+    counts,
+    inputs: { total: counts.seen, sha256: done.list },
+    start: start.toISOString(),
+    end: new Date().toISOString(),
+    seconds: Math.round(seconds * 1000) / 1000,
+    imagesPerSecond: 0,
+    exitCode,
+    error: null,
+  };
+  await writeRunRecord(isDataset ? join(output, 'run.json') : runRecordPath(output), record);
+  if (flags.json === true) process.stdout.write(`${JSON.stringify(record)}\n`);
+  if (flags.quiet !== true) {
+    const failed = counts.failed === 0 ? '' : `, ${formatCount(counts.failed)} failed`;
+    const rows = `${formatCount(counts.seen)} ${counts.seen === 1 ? 'row' : 'rows'}`;
+    const from = `${parts.length} ${parts.length === 1 ? 'part' : 'parts'}`;
+    session.say(
+      done.changed ? `${rows} of ${from}${failed} → ${output}` : `Nothing to do: ${output} is complete (${rows}).`,
+    );
+  }
+  return exitCode;
+}

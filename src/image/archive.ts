@@ -1,0 +1,109 @@
+/** Looks into an archive of images without unpacking it: tar, tar packed with gzip, ZIP. */
+
+import { ImageError } from '../errors.js';
+import { toBuffer } from './bytes.js';
+import { type ArchiveMember, damagedArchive } from './member.js';
+import { chunksOf, emptyError, type OpenFile, openRegular, readAll, readError } from './read.js';
+import { gunzipped, tarMembers } from './tar.js';
+import { zipMembers } from './zip.js';
+
+/** What was read of a member of an archive, before anyone asks for it: an archive streams by only once. */
+export interface Member {
+  /** Its bytes, or why there are none. */
+  readonly content: Buffer | ImageError;
+  /** Bytes unpacked, as the archive says. */
+  readonly size: number;
+  /** When the archive was last changed, in nanoseconds since 1970. */
+  readonly archiveMtimeNs: bigint;
+}
+
+/** What an archive contributes to a list of images: a member, or, last, itself with what is wrong with it. */
+export interface ArchiveEntry {
+  /** The archive's path, a byte string (see bytes.ts). */
+  readonly file: string;
+  /** The same, followed by the member's name for a member. */
+  readonly path: string;
+  /** Missing where it was not asked for. */
+  readonly member?: Member;
+  readonly failure?: ImageError;
+}
+
+export interface ArchiveFilter {
+  /** Whether a member's path is one of an image. */
+  readonly isImage: (path: string) => boolean;
+  /** Whether a path is not to be looked at. */
+  readonly excluded: (path: string) => boolean;
+  /** Told of each member that is passed over. */
+  readonly onOther: () => void;
+  readonly onExcluded: () => void;
+  /** Whether the next entry's contents are to be read, asked once for each before it is yielded. */
+  readonly isNextWanted: () => boolean;
+}
+
+/** First bytes of a gzip stream, and of a ZIP archive: with members, empty, or in parts. */
+const GZIP = '\x1f\x8b';
+const ZIP = ['PK\x03\x04', 'PK\x05\x06', 'PK\x07\x08'];
+
+/** Bytes that tell the kind of archive. */
+const HEAD_BYTES = 4;
+
+/** Where macOS puts what its file system knows beside each file, under the file's own name. */
+const MACOS_FOLDER = '__MACOSX';
+
+/**
+ * The images in the archive at `path` in its own order. Dot files and `__MACOSX` are passed over, and so is what is no
+ * regular file. Never throws for what is wrong with the archive: that is its last entry, under the archive's own path.
+ */
+export async function* archiveEntries(path: string, filter: ArchiveFilter): AsyncGenerator<ArchiveEntry> {
+  let file: OpenFile | undefined;
+  try {
+    file = await openRegular(toBuffer(path));
+    for await (const member of await openMembers(file)) {
+      const shown = `${path}/${nameInside(member.name)}`;
+      const isFolder = member.name.endsWith('/'); // whatever else the archive says
+      if (isFolder || isHidden(shown.slice(path.length))) continue;
+      if (!filter.isImage(shown)) filter.onOther();
+      else if (filter.excluded(shown)) filter.onExcluded();
+      else yield { file: path, path: shown, ...(await contents(member, file, filter.isNextWanted())) };
+    }
+  } catch (error) {
+    yield { file: path, path, failure: failureOf(error as Error) };
+  } finally {
+    await file?.handle.close();
+  }
+}
+
+async function contents(member: ArchiveMember, { mtimeNs }: OpenFile, wanted: boolean): Promise<{ member?: Member }> {
+  if (wanted) return { member: { content: await member.read(), size: member.size, archiveMtimeNs: mtimeNs } };
+  await member.skip();
+  return {};
+}
+
+/** By content, whatever the extension says. */
+async function openMembers(file: OpenFile): Promise<AsyncGenerator<ArchiveMember>> {
+  if (file.size === 0) throw emptyError('an archive');
+  const head = await readAll(file.handle, Math.min(HEAD_BYTES, file.size));
+  const starts = (signature: string) => head.toString('latin1', 0, signature.length) === signature;
+  if (starts(GZIP)) return tarMembers(gunzipped(chunksOf(file.handle)));
+  if (ZIP.some(starts)) return zipMembers(file);
+  return tarMembers(chunksOf(file.handle));
+}
+
+/** A name as a path below the archive: what would lead out of it, or to the root, does not. */
+function nameInside(name: string): string {
+  const parts: string[] = [];
+  for (const part of name.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return parts.join('/');
+}
+
+function isHidden(name: string): boolean {
+  return name.split('/').some((part) => part.startsWith('.') || part === MACOS_FOLDER);
+}
+
+function failureOf(error: NodeJS.ErrnoException): ImageError {
+  if (error instanceof ImageError) return error;
+  return error.code?.startsWith('Z_') ? damagedArchive('tar', error) : readError(error);
+}

@@ -1,0 +1,48 @@
+/** Reading files whose length is known before anything is allocated. */
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { usageError } from '../../errors.js';
+import { reasonOf } from '../sink.js';
+
+/** A file to read, opened; `what` names its format in the error. */
+export async function openForReading(path: string, what: string): Promise<{ handle: FileHandle; bytes: number }> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, 'r');
+  } catch (error) {
+    throw usageError(`Expected to read ${path} as ${what} but ${readingReason(error)}.`);
+  }
+  try {
+    const found = await handle.stat();
+    if (!found.isFile()) throw usageError(`Expected a file of ${what} but ${path} is not a regular file.`);
+    return { handle, bytes: found.size };
+  } catch (error) {
+    await handle.close().catch(() => {});
+    throw error;
+  }
+}
+
+/** Fills `into` from byte `position` on, unless the file ends before; resolves to the bytes that were there. */
+export async function readAt(handle: FileHandle, into: Uint8Array, position: number): Promise<number> {
+  let filled = 0;
+  while (filled < into.length) {
+    const { bytesRead } = await handle.read(into, filled, into.length - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return filled;
+}
+
+/** Why the system refused to read, in words. */
+export function readingReason(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : reasonOf(error);
+}
+
+/** A value out of a file for an error message: short, on one line. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+}
+
+/** Of a file's own content in an error message, at most: files are hostile until parsed. */
+const SHOWN_CHARACTERS = 80;

@@ -1,0 +1,37 @@
+/** Arrays with one row an image: what NPY, safetensors and Parquet hold of a layer. */
+
+export const ARRAY_DTYPES = ['f32', 'f16'] as const;
+
+export type ArrayDType = (typeof ARRAY_DTYPES)[number];
+
+const DTYPE_BYTES: Readonly<Record<ArrayDType, number>> = { f32: 4, f16: 2 };
+
+export interface ArraySpec {
+  /** The layer: `fc7`. */
+  readonly name: string;
+  /** Of one row: `[4096]`, or `[7, 7, 512]` for pool5 whole. */
+  readonly shape: readonly number[];
+  readonly dtype: ArrayDType;
+}
+
+/** Numbers in a row. */
+export function rowLength({ shape }: Pick<ArraySpec, 'shape'>): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** Bytes of a row; numbers are little-endian, row-major. */
+export function rowBytes(spec: Pick<ArraySpec, 'shape' | 'dtype'>): number {
+  return rowLength(spec) * DTYPE_BYTES[spec.dtype];
+}
+
+export function isSameSpec(a: ArraySpec, b: ArraySpec): boolean {
+  return a.name === b.name && a.dtype === b.dtype && a.shape.join() === b.shape.join();
+}
+
+/** Rows that lie one after the other in a file, as NPY and safetensors hold them. */
+export interface StoredRows extends ArraySpec {
+  readonly file: string;
+  /** Byte at which the first row starts. */
+  readonly dataStart: number;
+  readonly rows: number;
+}

@@ -1,0 +1,310 @@
+/** Rows of earlier attempts at an output, finished or not: read and checked, never written. */
+
+import { readdir, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { usageError } from '../../errors.js';
+import { NPY_HEADER_BYTES, readNpy } from '../arrays/npy.js';
+import { isSameSpec, rowBytes, type StoredRows } from '../arrays/spec.js';
+import {
+  differences,
+  type Journal,
+  type JournalHeader,
+  type JournalRow,
+  readJournal,
+  rowHash,
+  type Settings,
+} from './journal.js';
+import { attemptFiles, finalsOf, journalPath, type Layout } from './layout.js';
+import { RangeReader } from './range-reader.js';
+
+/** One attempt's files, open for reading. */
+export interface Source {
+  readonly journal: Journal;
+  /** The finished output itself, not an attempt that was cut off. */
+  readonly isFinal: boolean;
+  /** Text before the first row. */
+  readonly head: string;
+  /** Text of the row whose text starts at `offset`; then its numbers, an array each. Valid until the next call. */
+  read(row: EarlierRow): Promise<{ readonly text: Buffer; readonly arrays: readonly Buffer[] } | undefined>;
+  close(): Promise<void>;
+}
+
+/** A row that need not be computed again. */
+export interface EarlierRow {
+  readonly source: Source;
+  /** Its place among the source's rows, from 0. */
+  readonly place: number;
+  readonly textOffset: number;
+  readonly entry: JournalRow;
+}
+
+/** What an attempt left behind, by its journal. */
+interface Found {
+  readonly path: string;
+  readonly journal: Journal;
+}
+
+/** Opens the files that a journal speaks of; `undefined` when they are gone. */
+export async function openSource(layout: Layout, journal: Journal): Promise<Source | undefined> {
+  const names = attemptFiles(layout, journal.header.attempt);
+  const isPartial = await exists(names.text);
+  const unpacked =
+    !isPartial && layout.unpack !== undefined
+      ? await layout.unpack(`${layout.target}.${journal.header.attempt}`).catch(() => undefined)
+      : undefined;
+  const { textStart } = journal.header;
+  const rows = journal.rows.length;
+  const places = layout.arrays.map(({ spec, final }, i): Promise<StoredRows | undefined> => {
+    const partial = names.arrays[i] as string;
+    return existing([partial, ...(final === null ? [] : [final])]).then((file) =>
+      file === undefined ? unpacked?.arrays[i] : { ...spec, file, dataStart: NPY_HEADER_BYTES, rows },
+    );
+  });
+  const arrays = await Promise.all(places);
+  const text = await existing([names.text, ...(layout.textFinal === null ? [] : [layout.textFinal])]);
+  const readers: RangeReader[] = [];
+  const close = async () => {
+    for (const reader of readers) await reader.close();
+    await unpacked?.dispose();
+  };
+  try {
+    const textFile = unpacked?.text ?? text ?? names.text;
+    const textReader = await RangeReader.open(textFile);
+    readers.push(textReader);
+    const head = (await textReader.read(0, textStart))?.toString() ?? '';
+    const columns: { readonly reader: RangeReader; readonly dataStart: number; readonly size: number }[] = [];
+    for (const stored of arrays) {
+      if (stored === undefined) throw new Error('an array is missing');
+      const reader = await RangeReader.open(stored.file);
+      readers.push(reader);
+      columns.push({ reader, dataStart: stored.dataStart, size: rowBytes(stored) });
+    }
+    return {
+      journal,
+      isFinal:
+        !isPartial && journal.end !== undefined && (await isWhole(journal, textFile, unpacked === undefined, arrays)),
+      head,
+      async read({ place, textOffset, entry }) {
+        const text = await textReader.read(textStart + textOffset, entry.bytes);
+        if (text === undefined) return undefined;
+        const numbers: Buffer[] = [];
+        for (const { reader, dataStart, size } of columns) {
+          const row = await reader.read(dataStart + place * size, size);
+          if (row === undefined) return undefined;
+          numbers.push(row);
+        }
+        return { text, arrays: numbers };
+      },
+      close,
+    };
+  } catch {
+    await close();
+    return undefined;
+  }
+}
+
+/** Whether the files hold what the journal says and nothing else; the rows themselves are told by their hashes. */
+async function isWhole(
+  { header, rows }: Journal,
+  text: string,
+  isNpy: boolean,
+  arrays: readonly (StoredRows | undefined)[],
+): Promise<boolean> {
+  const expected = rows.reduce((sum, { bytes }) => sum + bytes, header.textStart);
+  if ((await stat(text)).size !== expected) return false;
+  for (const stored of arrays) {
+    if (stored === undefined || stored.rows !== rows.length) return false;
+    if (!isNpy) continue;
+    const found = await readNpy(stored.file, stored.name).catch(() => undefined);
+    if (found === undefined || found.rows !== rows.length || !isSameSpec(found, stored)) return false;
+  }
+  return true;
+}
+
+/** The rows of a source whose bytes are what the journal says. */
+export async function* soundRows(source: Source): AsyncGenerator<EarlierRow> {
+  let textOffset = 0;
+  for (const [place, entry] of source.journal.rows.entries()) {
+    const row: EarlierRow = { source, place, textOffset, entry };
+    textOffset += entry.bytes;
+    const found = await source.read(row);
+    if (found === undefined) return; // cut off: what follows is gone too
+    if (rowHash(entry, [found.text, ...found.arrays]) === entry.hash) yield row;
+  }
+}
+
+/** An unfinished attempt's files, which may be deleted once the output is complete. */
+interface Leftover {
+  /** Unknown where the attempt ended before it had written its journal's first line. */
+  readonly writer?: JournalHeader['writer'];
+  readonly files: readonly string[];
+}
+
+/** All that earlier attempts have done for one output. */
+export class Earlier {
+  readonly #rows = new Map<string, { readonly byIdentity: Map<string, EarlierRow>; asked: boolean }>();
+  readonly #sources: Source[] = [];
+  readonly #leftovers: Leftover[] = [];
+  readonly #retryFailed: boolean;
+  #kept = 0;
+
+  constructor({ retryFailed }: { readonly retryFailed: boolean }) {
+    this.#retryFailed = retryFailed;
+  }
+
+  /**
+   * Reads what is there for `layout`. Throws USAGE when all of it was made with other settings, or when the output
+   * exists without its journal.
+   */
+  async add(layout: Layout, settings: Settings): Promise<void> {
+    const found = await findJournals(layout);
+    const made = found.filter(({ journal }) => journal.header.format === layout.format);
+    const fitting = made.filter(({ journal }) => differences(journal.header.settings, settings).length === 0);
+    const [other] = found;
+    if (fitting.length === 0 && other !== undefined) {
+      const { format, settings: before } = other.journal.header;
+      const all =
+        format === layout.format ? differences(before, settings) : [`format (${format}, now ${layout.format})`];
+      throw usageError(
+        `Expected --resume with the settings that ${layout.target} was begun with, but these differ: ${all.join(', ')}.`,
+        'Use the same settings, name another file, or type --force to begin again.',
+      );
+    }
+    if (fitting.length === 0 && (await existing(finalsOf(layout))) !== undefined) {
+      throw usageError(
+        `Expected ${journalPath(layout.target)} beside ${layout.target} for --resume but there is none.`,
+        'Type --force to begin again, or name another file.',
+      );
+    }
+    for (const { path, attempt } of await attemptsAt(layout)) {
+      const isRead = found.some(({ path: read }) => read === path);
+      if (attempt !== undefined && !isRead) this.#leftovers.push({ files: filesOf(layout, path, attempt) });
+    }
+    for (const { path, journal } of fitting) {
+      const opened = await openSource(layout, journal);
+      // An attempt that died between naming the output and its journal: taken over like one that was cut off.
+      const isFinal = opened?.isFinal === true && path === journalPath(layout.target);
+      const source = opened === undefined ? undefined : { ...opened, isFinal };
+      const { attempt, writer } = journal.header;
+      if (path !== journalPath(layout.target)) this.#leftovers.push({ writer, files: filesOf(layout, path, attempt) });
+      if (source === undefined) continue;
+      this.#sources.push(source);
+      for await (const row of soundRows(source)) this.#remember(row);
+    }
+  }
+
+  #remember(row: EarlierRow): void {
+    const { path, identity, error } = row.entry;
+    let entry = this.#rows.get(path);
+    if (entry === undefined) {
+      entry = { byIdentity: new Map(), asked: false };
+      this.#rows.set(path, entry);
+    }
+    if (error !== undefined && this.#retryFailed) return;
+    const before = entry.byIdentity.get(identity);
+    // Of two rows for the same bytes any will do, but one that worked is better.
+    if (before === undefined || (before.entry.error !== undefined && error === undefined)) {
+      entry.byIdentity.set(identity, row);
+    }
+  }
+
+  /** The row of an image as it is now, if there is one. */
+  take(path: string, identity: string): EarlierRow | undefined {
+    const entry = this.#rows.get(path);
+    if (entry === undefined) return undefined;
+    entry.asked = true;
+    const row = entry.byIdentity.get(identity);
+    if (row !== undefined) this.#kept += 1;
+    return row;
+  }
+
+  /** Rows that have been taken. */
+  get kept(): number {
+    return this.#kept;
+  }
+
+  /** Shown paths of images that earlier attempts have and this run was not asked for. */
+  vanished(): readonly string[] {
+    return [...this.#rows].flatMap(([path, { asked }]) => (asked ? [] : [path]));
+  }
+
+  async close(): Promise<void> {
+    for (const source of this.#sources) await source.close();
+  }
+
+  /** Deletes what unfinished attempts left, except those that are still being written. */
+  async cleanUp(): Promise<void> {
+    for (const { writer, files } of this.#leftovers) {
+      const ended = writer !== undefined && hasEnded(writer);
+      if (!ended && !(await isIdle(files))) continue;
+      for (const file of files) await rm(file, { force: true });
+    }
+  }
+}
+
+/** Milliseconds without a write after which an attempt counts as dead: a live one writes every few seconds. */
+const IDLE_MS = 60_000;
+
+async function isIdle(files: readonly string[]): Promise<boolean> {
+  const times = await Promise.all(
+    files.map((file) =>
+      stat(file).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    ),
+  );
+  return Date.now() - Math.max(...times) > IDLE_MS;
+}
+
+/** Whether the process is known to be gone: only of this machine can that be told. */
+function hasEnded({ host, pid }: JournalHeader['writer']): boolean {
+  if (host !== hostname()) return false;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
+/** Journals of finished and unfinished attempts, the finished output's first, then the longest. */
+async function findJournals({ target }: Pick<Layout, 'target'>): Promise<readonly Found[]> {
+  const found: Found[] = [];
+  for (const { path } of await attemptsAt({ target })) {
+    const journal = await readJournal(path);
+    if (journal !== undefined) found.push({ path, journal });
+  }
+  const rank = ({ path, journal }: Found) =>
+    path === journalPath(target) ? Number.POSITIVE_INFINITY : journal.rows.length;
+  return found.sort((a, b) => rank(b) - rank(a));
+}
+
+/** The journals beside an output, those that cannot be read among them; the finished output's has no attempt. */
+async function attemptsAt({ target }: Pick<Layout, 'target'>) {
+  const folder = dirname(target);
+  const name = basename(target);
+  return (await readdir(folder).catch(() => [])).flatMap((entry) => {
+    const match = entry.startsWith(`${name}.`) && /^(?:([0-9a-f]{8})\.)?journal$/.exec(entry.slice(name.length + 1));
+    return match ? [{ path: join(folder, entry), attempt: match[1] }] : [];
+  });
+}
+
+/** All that an unfinished attempt may have left. */
+function filesOf(layout: Layout, journal: string, attempt: string): readonly string[] {
+  const { text, arrays, packs } = attemptFiles(layout, attempt);
+  return [journal, text, ...arrays, ...packs];
+}
+
+async function existing(files: readonly string[]): Promise<string | undefined> {
+  for (const file of files) if (await exists(file)) return file;
+  return undefined;
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}

@@ -1,0 +1,73 @@
+/** Bytes of a file by place, read in large pieces: rows are asked for mostly in their order. */
+
+import { type FileHandle, open } from 'node:fs/promises';
+
+/** Bytes a read, at least. */
+const PIECE_BYTES = 1 << 20;
+
+/** Files that are open at the same time: a dataset has thousands of parts, a process about a thousand descriptors. */
+const MAX_OPEN = 256;
+
+/** Readers with an open file, the one that was used last at the end. */
+const opened = new Set<RangeReader>();
+
+export class RangeReader {
+  readonly #path: string;
+  #handle: FileHandle | undefined;
+  #piece = Buffer.alloc(0);
+  #start = 0;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Rejects where the file cannot be read. */
+  static async open(path: string): Promise<RangeReader> {
+    const reader = new RangeReader(path);
+    await reader.#open();
+    return reader;
+  }
+
+  /** Bytes `offset` … `offset + length`, valid until the next call; `undefined` where the file ends before. */
+  async read(offset: number, length: number): Promise<Buffer | undefined> {
+    const from = offset - this.#start;
+    if (from >= 0 && from + length <= this.#piece.length) return this.#piece.subarray(from, from + length);
+    const handle = await this.#open();
+    // The length comes out of a file: it is believed as far as there are so many bytes.
+    if (length > PIECE_BYTES && (await handle.stat()).size < offset + length) return undefined;
+    const piece = Buffer.allocUnsafe(Math.max(PIECE_BYTES, length));
+    let filled = 0;
+    while (filled < piece.length) {
+      const { bytesRead } = await handle.read(piece, filled, piece.length - filled, offset + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    this.#piece = piece.subarray(0, filled);
+    this.#start = offset;
+    return filled < length ? undefined : this.#piece.subarray(0, length);
+  }
+
+  async close(): Promise<void> {
+    opened.delete(this);
+    const handle = this.#handle;
+    this.#handle = undefined;
+    this.#piece = Buffer.alloc(0);
+    this.#start = 0;
+    await handle?.close().catch(() => {});
+  }
+
+  async #open(): Promise<FileHandle> {
+    opened.delete(this);
+    opened.add(this);
+    if (this.#handle !== undefined) return this.#handle;
+    const [oldest] = opened;
+    if (opened.size > MAX_OPEN) await oldest?.close();
+    try {
+      this.#handle = await open(this.#path);
+      return this.#handle;
+    } catch (error) {
+      opened.delete(this);
+      throw error;
+    }
+  }
+}

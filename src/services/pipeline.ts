@@ -1,0 +1,266 @@
+/** What the streaming commands share: find → decode and preprocess → VGG-16 → rows, as a stream of events. */
+
+import type { ImageError } from '../errors.js';
+import type { ImageFile, ImageList } from '../image/find.js';
+import { identityOf } from '../image/identity.js';
+import { type DecodeMode, type ImageDetails, type LoadedImage, loadWithDetails } from '../image/load.js';
+import { INPUT_CHANNELS } from '../model/architecture.js';
+import type { Model, ModelCard } from '../model/card.js';
+import { cpuFeatures } from '../model/cpu.js';
+import { Engine, type OutputRequest, type Outputs } from '../model/engine.js';
+import { rememberedHash } from '../model/hash.js';
+import { type OpenOptions, openModel } from '../model/open.js';
+import type { FailedRow, KeptRow, RowBase } from '../output/records.js';
+import type { EarlierRow } from '../output/store/earlier.js';
+import { batched, mapOrdered, untilAborted } from '../stream.js';
+import type { RunCounts, RunEvent, RunIdentity } from './run.js';
+import { precisionHint, type RequestedSettings, type RunSettings, resolveSettings } from './settings.js';
+
+/** Options of every command that streams images through the network. */
+export interface StreamOptions extends RequestedSettings {
+  /** From `findImages`. */
+  readonly images: ImageList;
+  /** A known name or the path of a weight file. */
+  readonly model: string;
+  readonly open: OpenOptions;
+  /** Largest width × height that is decoded. */
+  readonly maxPixels: number;
+  readonly autoOrient: boolean;
+  readonly decode: DecodeMode;
+  /** Stop at the first image that fails. */
+  readonly stopOnError: boolean;
+  /** Aborted: the batch in the network is finished, its rows come out, and the stream ends. */
+  readonly signal: AbortSignal;
+  /** Rows tell what is known of the file, too: size, sha256, format, date. */
+  readonly describe?: boolean;
+  /** Rows that need not be computed again, once it is known what they depend on; images that have one are not read. */
+  readonly earlier?: (run: RunIdentity) => Promise<EarlierRows>;
+}
+
+export interface EarlierRows {
+  /** The row of an image with this shown path that is still as it was. */
+  take(path: string, identity: string): EarlierRow | undefined;
+}
+
+/** What a command makes of the network's outputs. */
+export interface Task<Row extends RowBase & { readonly status: string }> {
+  /** What the network is asked for. Throws a RunError when the model has no such output. */
+  readonly outputs: (card: ModelCard) => readonly OutputRequest[];
+  /** The row of image `n` of a batch of `count`. Arrays in it may be views of `outputs`, which are not used again. */
+  readonly row: (image: ImageRow, outputs: Outputs, n: number, count: number, card: ModelCard) => Row | FailedRow;
+}
+
+/** The part of a row that every image has, and the image itself. */
+export interface ImageRow extends RowBase {
+  readonly image: LoadedImage;
+  /** What is known of the file, where that was asked for. */
+  readonly details: ImageDetails | null;
+}
+
+/** Batches decoded ahead of the one in the network. */
+const BATCHES_AHEAD = 2;
+
+/** Batches handed to the engine: one runs, one waits, so that the network never does. */
+const BATCHES_IN_ENGINE = 2;
+
+/** Images in the first batch: the first rows come within a second of the model being ready, whatever the batch size. */
+const FIRST_BATCH = 4;
+
+/** A batch is sent as it is when the source has kept it waiting this long, in milliseconds: rows of a pipe flow. */
+const LINGER_MS = 200;
+
+/** Rows that take no part in the network (failed, taken over) after which a batch is sent as it is. */
+const MOST_ROWS = 1024;
+
+/** One input on its way: decoded, taken over from an earlier run, or the reason why not. */
+type Decoded = RowBase &
+  (
+    | { readonly image: LoadedImage; readonly details: ImageDetails | null; readonly row?: never }
+    | { readonly row: FailedRow | KeptRow; readonly image?: never }
+  );
+
+/** Runs the pipeline. Throws a RunError when the model cannot be used. */
+export async function* streamImages<Row extends RowBase & { readonly status: string }>(
+  options: StreamOptions,
+  task: Task<Row>,
+): AsyncGenerator<RunEvent<Row>, void> {
+  const model = await openModel(options.model, options.open);
+  const { card } = model;
+  const outputs = task.outputs(card);
+  const cpu = cpuFeatures();
+  const settings = resolveSettings(options, card.architecture, cpu);
+  const { precision, threads } = settings;
+
+  let firstRows: Promise<unknown> = Promise.resolve();
+  const modelHash = () => hashOf(model, options.open.cacheDir, firstRows);
+  const earlier = await options.earlier?.({ card, modelHash: await modelHash(), settings });
+
+  const engines = new LazyEngine(() => Engine.open({ model, precision, threads, outputs }), options.signal);
+  // Where rows are taken over there may be nothing left to compute.
+  const opening = earlier === undefined ? engines.open() : undefined;
+  const results = mapOrdered(
+    untilAborted(decodedBatches(options, card, settings, earlier), options.signal),
+    batchRunner(engines, task, card, settings),
+    { concurrency: BATCHES_IN_ENGINE },
+  );
+  let next = results.next(); // decoding starts while the weights are loaded
+  next.catch(() => {});
+  firstRows = next;
+  try {
+    await opening;
+    const hint = precisionHint(precision, card.architecture, cpu);
+    if (hint !== undefined) yield { type: 'notice', message: hint };
+    yield { type: 'ready', card, modelHash: modelHash(), total: options.images.total, settings };
+
+    const counts: RunCounts = { seen: 0, ok: 0, failed: 0, skipped: 0 };
+    for (;;) {
+      const { value: rows, done } = await next;
+      if (done || rows === null) break;
+      const failed = rows.findIndex((row) => row.status === 'error');
+      const stop = options.stopOnError && failed >= 0;
+      const kept = stop ? rows.slice(0, failed + 1) : rows;
+      const errors = kept.filter((row) => row.status === 'error').length;
+      counts.seen += kept.length;
+      counts.failed += errors;
+      counts.ok += kept.length - errors;
+      counts.skipped += kept.filter((row) => 'kept' in row).length;
+      next = results.next();
+      next.catch(() => {});
+      yield { type: 'rows', rows: kept, counts: { ...counts } };
+      if (stop) break;
+    }
+  } finally {
+    engines.cancel();
+    await results.return(undefined);
+    await engines.close();
+  }
+}
+
+/** An engine that is started when it is needed, and cancelled with the run. */
+class LazyEngine {
+  #opening: Promise<Engine> | undefined;
+  readonly #cancel = () => this.cancel();
+
+  constructor(
+    private readonly start: () => Promise<Engine>,
+    private readonly signal: AbortSignal,
+  ) {
+    signal.addEventListener('abort', this.#cancel);
+  }
+
+  open(): Promise<Engine> {
+    if (this.#opening === undefined) {
+      this.#opening = this.start();
+      this.#opening.then(
+        () => this.signal.aborted && this.cancel(),
+        () => {},
+      );
+    }
+    return this.#opening;
+  }
+
+  /** Lets the batch in progress finish and skips those behind it. */
+  cancel(): void {
+    this.#opening?.then(
+      (engine) => engine.cancel(),
+      () => {},
+    );
+  }
+
+  async close(): Promise<void> {
+    this.signal.removeEventListener('abort', this.#cancel);
+    await this.#opening?.then(
+      (engine) => engine.close(),
+      () => {},
+    );
+  }
+}
+
+/** Hashes the model file once the first batch is through, so that it delays no row. */
+async function hashOf(model: Model, cacheDir: string, firstRows: Promise<unknown>): Promise<string | null> {
+  if (model.file === null) return null;
+  await firstRows.catch(() => {});
+  return rememberedHash(model.file.path, cacheDir);
+}
+
+function decodedBatches(
+  options: StreamOptions,
+  { preset }: ModelCard,
+  settings: RunSettings,
+  earlier: EarlierRows | undefined,
+) {
+  const { autoOrient, decode, maxPixels } = options;
+  const describe = options.describe === true;
+  const load = { resize: preset.resize, crop: preset.crop, autoOrient, decode, maxPixels, describe };
+  const decodeFile = async (file: ImageFile): Promise<Decoded> => {
+    const { path, index } = file;
+    // Before the image is read: of one that changes meanwhile the row will not be taken over.
+    const identity = await identityOf(file);
+    const base = { path, index, identity };
+    const kept = earlier?.take(path, identity);
+    if (kept !== undefined) return { ...base, row: keptRow(base, kept) };
+    const loaded = await loadWithDetails(file, load);
+    if ('image' in loaded) return { ...base, image: loaded.image, details: loaded.details };
+    const row = failedRow(base, loaded.error);
+    return { ...base, row: describe ? { ...row, details: loaded.details } : row };
+  };
+  const decoded = mapOrdered(untilAborted(options.images.files, options.signal), decodeFile, {
+    concurrency: settings.workers,
+    ahead: settings.workers + BATCHES_AHEAD * settings.batchSize,
+  });
+  return batched(decoded, {
+    size: settings.batchSize,
+    first: FIRST_BATCH,
+    most: MOST_ROWS,
+    counts: ({ image }) => image !== undefined,
+    lingerMs: LINGER_MS,
+  });
+}
+
+/** Runs a batch of decoded images and makes its rows; `null` when the run was cancelled before it began. */
+function batchRunner<Row extends RowBase & { readonly status: string }>(
+  engines: LazyEngine,
+  task: Task<Row>,
+  card: ModelCard,
+  settings: RunSettings,
+) {
+  const imageBytes = card.architecture.inputSize ** 2 * INPUT_CHANNELS;
+  const free: ArrayBuffer[] = [];
+
+  const predict = async (images: readonly LoadedImage[]): Promise<Outputs | null> => {
+    const pixels = free.pop() ?? new ArrayBuffer(settings.batchSize * imageBytes);
+    const bytes = new Uint8Array(pixels);
+    for (const [i, image] of images.entries()) bytes.set(image.pixels, i * imageBytes);
+    const engine = await engines.open();
+    const result = await engine.run(pixels, images.length);
+    free.push(result.pixels);
+    return result.outputs;
+  };
+
+  return async (batch: readonly Decoded[]): Promise<(Row | FailedRow | KeptRow)[] | null> => {
+    const images = batch.flatMap(({ image }) => (image === undefined ? [] : [image]));
+    const outputs = images.length === 0 ? {} : await predict(images);
+    if (outputs === null) return null;
+    let n = 0;
+    return batch.map((item) => item.row ?? task.row(item, outputs, n++, images.length, card));
+  };
+}
+
+export function failedRow(
+  { path, index, identity }: RowBase,
+  { code, message }: Pick<ImageError, 'code' | 'message'>,
+): FailedRow {
+  return { path, index, identity, status: 'error', error: { code, message } };
+}
+
+/** A result that is not a number says nothing about its image. */
+export function nonFiniteRow(base: RowBase): FailedRow {
+  return failedRow(base, { code: 'NON_FINITE', message: 'The network gave a result that is not finite.' });
+}
+
+function keptRow(base: RowBase, kept: EarlierRow): KeptRow {
+  const { error } = kept.entry;
+  return error === undefined
+    ? { ...base, status: 'ok', kept }
+    : { ...base, status: 'error', error: error as FailedRow['error'], kept };
+}

@@ -1,0 +1,39 @@
+/** A Python for the tests that compare with NumPy, pandas, DuckDB, Polars; they are skipped where there is none. */
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Importing DuckDB and pandas for the first time reads a few hundred MB. */
+const IMPORT_MS = 60_000;
+
+const found = new Map<string, string | undefined>();
+
+/**
+ * The first interpreter that has these modules: `$VGG16_TEST_PYTHON`, else the environment under ~/.cache, else python3.
+ * To make one: python3 -m venv ~/.cache/vgg16-test/venv && ~/.cache/vgg16-test/venv/bin/pip install numpy …
+ */
+export function python(modules: readonly string[]): string | undefined {
+  const key = [...modules].sort().join(', ');
+  if (!found.has(key)) found.set(key, find(key));
+  return found.get(key);
+}
+
+function find(modules: string): string | undefined {
+  const candidates = [
+    process.env.VGG16_TEST_PYTHON,
+    join(homedir(), '.cache', 'vgg16-test', 'venv', 'bin', 'python'),
+    'python3',
+  ];
+  return candidates.find((candidate) => {
+    if (candidate === undefined || candidate === '') return false;
+    const { status } = spawnSync(candidate, ['-c', `import ${modules}`], { stdio: 'ignore', timeout: IMPORT_MS });
+    return status === 0;
+  });
+}
+
+/** Runs `script` with `args` as sys.argv[1:]; returns what it prints, parsed as JSON. */
+export function runPython(interpreter: string | undefined, script: string, args: readonly string[]): unknown {
+  if (interpreter === undefined) throw new Error('Expected a Python but there is none: skip this test.');
+  return JSON.parse(execFileSync(interpreter, ['-c', script, ...args], { encoding: 'utf8', timeout: IMPORT_MS }));
+}
