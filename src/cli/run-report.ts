@@ -41,7 +41,8 @@ export function closingLine({ counts, seconds, imagesPerSecond, output }: Ending
   const failed = counts.failed === 0 ? '' : `, ${formatCount(counts.failed)} failed`;
   const skipped = counts.skipped === 0 ? '' : `, ${formatCount(counts.skipped)} from an earlier run`;
   const arrow = output === undefined ? '' : ` → ${printable(output)}`;
-  return `${images} in ${formatDuration(seconds)} (${formatSpeed(imagesPerSecond)} img/s)${skipped}${failed}${arrow}`;
+  const speed = imagesPerSecond === 0 ? '' : ` (${formatSpeed(imagesPerSecond)} img/s)`;
+  return `${images} in ${formatDuration(seconds)}${speed}${skipped}${failed}${arrow}`;
 }
 
 /** Of a run that found its output finished. */

@@ -13,6 +13,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import type * as Arrow from 'apache-arrow';
 import type { ParquetFile, RecordBatch, WriterProperties } from 'parquet-wasm/node';
 import { ExitCode, RunError } from '../errors.js';
+import { F16_NAN } from './arrays/blank.js';
 import { openForReading, readAt, shown } from './arrays/bytes.js';
 import { type ArraySpec, rowBytes, rowLength } from './arrays/spec.js';
 import { printable } from './printable.js';
@@ -71,9 +72,6 @@ const TRAILER_BYTES = 8;
 
 /** Bytes that are summed at a time. */
 const SUM_BYTES = 4 << 20;
-
-/** The quiet NaN of IEEE half precision, as NumPy writes it. */
-const F16_NAN = 0x7e00;
 
 /** Rows of a row group: what batches should have, so that memory stays the same for any number of rows. */
 export function rowsPerGroup(arrays: readonly ArraySpec[]): number {

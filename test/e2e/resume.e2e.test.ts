@@ -20,7 +20,7 @@ import { expectOneSentence, jsonRows } from './helpers/rows.js';
 const root = temporaryFolder();
 
 /** So many that no machine is done with them when the signal comes. */
-const MANY = 800;
+const MANY = 500;
 
 /** A folder of its own with some photographs in it: in it, `photos` and the outputs. */
 function folderOf(name: string, photos: readonly string[] = PHOTO_NAMES.slice(0, 4)): string {
@@ -95,15 +95,15 @@ describe('a run that is killed', () => {
   }
 
   it('twice goes on with --resume, to the very bytes of one that was not, and then there is nothing to do', async () => {
-    await killedAfter(100, 'out.jsonl');
+    await killedAfter(60, 'out.jsonl');
     await killedAfter(1, 'out.jsonl', '--resume');
     const rows = journalRows('out.jsonl');
     const resumed = await run(folder, 'out.jsonl', '--resume');
     expect(resumed.code, resumed.stderr).toBe(0);
-    expect(resumed.stderr).toMatch(/^800 images in .* img\/s\), [\d,]+ from an earlier run → out\.jsonl$/m);
+    expect(resumed.stderr).toMatch(/^500 images in .* img\/s\), [\d,]+ from an earlier run → out\.jsonl$/m);
     const { counts } = record(folder, 'out.jsonl');
     expect(counts).toMatchObject({ seen: MANY, ok: MANY, failed: 0 });
-    expect(counts.skipped).toBeGreaterThan(100);
+    expect(counts.skipped).toBeGreaterThan(60);
     expect(counts.skipped).toBeLessThanOrEqual(rows);
     expect(beside(folder).sort()).toEqual(filesOf('out.jsonl'));
     whole = await fresh(folder, 'out.jsonl');
@@ -111,13 +111,13 @@ describe('a run that is killed', () => {
 
     const before = filesOf('out.jsonl').map((name) => stamp(folder, name));
     const again = await run(folder, 'out.jsonl', '--resume');
-    expect(again).toMatchObject({ code: 0, stderr: 'Nothing to do: out.jsonl is complete (800 images).\n' });
+    expect(again).toMatchObject({ code: 0, stderr: 'Nothing to do: out.jsonl is complete (500 images).\n' });
     expect(filesOf('out.jsonl').map((name) => stamp(folder, name))).toEqual(before);
     expect(beside(folder).sort()).toEqual(filesOf('out.jsonl'));
   });
 
   it('leaves an output to which two that go on at once both come', async () => {
-    await killedAfter(100, 'two.jsonl');
+    await killedAfter(60, 'two.jsonl');
     const both = await Promise.all([run(folder, 'two.jsonl', '--resume'), run(folder, 'two.jsonl', '--resume')]);
     for (const { code, stderr } of both) expect(code, stderr).toBe(0);
     // The one that ended first may have left the files of the other.
@@ -131,23 +131,17 @@ describe('a run that is killed', () => {
   });
 });
 
-describe('--resume without anything to go on with', () => {
-  it('is a run like any other', async () => {
-    const folder = folderOf('new');
-    const first = await run(folder, 'out.csv', '--resume');
-    expect(first.code, first.stderr).toBe(0);
-    expect(record(folder, 'out.csv').counts).toMatchObject({ seen: 4, skipped: 0 });
-    expect(text(folder, 'out.csv')).toBe(await fresh(folder, 'out.csv'));
-  });
-});
-
 describe('images that failed', () => {
   const SOUND = readFileSync(CAT);
   let folder: string;
-  const broken = () => join(folder, 'photos', 'b.jpg');
+  /** Always of the same size and time. */
+  const writeBroken = (bytes: Buffer) => {
+    writeFileSync(join(folder, 'photos', 'b.jpg'), bytes);
+    utimesSync(join(folder, 'photos', 'b.jpg'), 1_714_824_000, 1_714_824_000);
+  };
   beforeAll(async () => {
     folder = folderOf('failed');
-    writeFileSync(broken(), Buffer.alloc(SOUND.length));
+    writeBroken(Buffer.alloc(SOUND.length));
     expect((await run(folder, 'out.jsonl')).code).toBe(3);
   });
 
@@ -160,10 +154,8 @@ describe('images that failed', () => {
 
   it('are tried again with --retry-failed alone, in their place, without a change in other rows', async () => {
     const before = jsonRows(text(folder, 'out.jsonl'));
-    // Mended without a change that could be told from outside: the same size and time.
-    const { atime, mtime } = statSync(broken());
-    writeFileSync(broken(), SOUND);
-    utimesSync(broken(), atime, mtime);
+    // Mended without a change that could be told from outside.
+    writeBroken(SOUND);
     const resumed = await run(folder, 'out.jsonl', '--resume');
     expect(resumed.stderr).toContain('Nothing to do');
     const retried = await run(folder, 'out.jsonl', '--retry-failed');
@@ -197,17 +189,6 @@ describe('images that came, went or changed since', () => {
     expect(beside(folder).sort()).toEqual(filesOf('out.jsonl'));
   });
 
-  it('and go at the end leave a shorter output', async () => {
-    const folder = folderOf('shorter', PHOTO_NAMES.slice(0, 6));
-    await run(folder, 'out.csv', '-q');
-    for (const name of PHOTO_NAMES.slice(1, 6)) rmSync(join(folder, 'photos', name));
-    const { stderr } = await run(folder, 'out.csv', '--resume');
-    expect(stderr).toMatch(
-      /5 images of the earlier run are no longer among the inputs and left out: .*, .*, .* and 2 more\./,
-    );
-    expect(text(folder, 'out.csv')).toBe(await fresh(folder, 'out.csv'));
-  });
-
   it('may stand twice in a list', async () => {
     const folder = folderOf('twice');
     const [a, b, c] = PHOTO_NAMES.slice(0, 3).map((name) => `photos/${name}`) as [string, string, string];
@@ -220,8 +201,6 @@ describe('images that came, went or changed since', () => {
     expect(resumed.code, resumed.stderr).toBe(0);
     expect(record(folder, 'out.jsonl').counts).toMatchObject({ seen: 5, skipped: 4 });
     expect(text(folder, 'out.jsonl')).toBe((await list()([b, a, c, a, b])).stdout.toString());
-    expect((await list('-o', 'out.jsonl', '--resume')([b, a, c, a, b])).code).toBe(0);
-    expect(text(folder, 'out.jsonl')).toBe((await list()([b, a, c, a, b])).stdout.toString());
   });
 });
 
@@ -229,7 +208,9 @@ describe('--resume is refused, and the output stays: 2', () => {
   let folder: string;
   beforeAll(async () => {
     folder = folderOf('refused', PHOTO_NAMES.slice(0, 2));
-    expect((await run(folder, 'out.csv')).code).toBe(0);
+    // Without anything to go on with it is a run like any other.
+    expect((await run(folder, 'out.csv', '--resume')).code).toBe(0);
+    expect(record(folder, 'out.csv').counts).toEqual({ seen: 2, ok: 2, failed: 0, skipped: 0 });
   });
 
   it.each([

@@ -11,10 +11,10 @@ import { expectOneSentence } from './helpers/rows.js';
 
 const SHARES = 4;
 
-/** Enough for a share to take seconds, one image at a time. */
-const IMAGES = 400;
+/** Enough for a share to be at work when something happens to it. */
+const IMAGES = 600;
 
-/** Rows that a task has written when something happens to it. */
+/** Rows that a task has written by then. */
 const ROWS = 10;
 
 /** For an array of seconds, on a machine that runs other tests too. */
@@ -61,7 +61,7 @@ describe.skipIf(reason !== undefined)(`on Slurm${reason === undefined ? '' : ` (
       readdirSync(join(folder, name))
         .filter((file) => file.startsWith(`part-${share}.`) && file.endsWith('.partial'))
         .reduce((sum, file) => sum + readFileSync(join(folder, name, file), 'utf8').split('\n').length - 2, 0);
-    await expect.poll(rows, { timeout: JOB_SECONDS * 1000, interval: 50 }).toBeGreaterThan(ROWS);
+    await expect.poll(rows, { timeout: JOB_SECONDS * 1000, interval: 20 }).toBeGreaterThan(ROWS);
     const task = (await cluster.tasks(array)).find(({ index }) => index === share);
     expect(task?.state).toBe('RUNNING');
     return task?.node ?? '';
@@ -73,10 +73,15 @@ describe.skipIf(reason !== undefined)(`on Slurm${reason === undefined ? '' : ` (
 
   it('an array that loses a node and is told to end gives, merged, what one run gives', TIMEOUT, async () => {
     const { array, merge } = await submit('labels', photos, ['--batch-size', '1', '--threads', '1']);
-    const node = await atWork('labels', array, 2);
-    await cluster.run('scontrol', ['update', `NodeName=${node}`, 'State=DOWN', 'Reason=test']);
-    await atWork('labels', array, 3);
-    await cluster.run('scancel', ['--batch', '--signal=TERM', `${array}_3`]); // as a minute before the time limit
+    const loseNode = async () => {
+      const node = await atWork('labels', array, 2);
+      await cluster.run('scontrol', ['update', `NodeName=${node}`, 'State=DOWN', 'Reason=test']);
+    };
+    const askToEnd = async () => {
+      await atWork('labels', array, 3);
+      await cluster.run('scancel', ['--batch', '--signal=TERM', `${array}_3`]); // as a minute before the time limit
+    };
+    await Promise.all([loseNode(), askToEnd()]);
 
     const tasks = await cluster.end(array, JOB_SECONDS);
     const ends = tasks.map(({ state, exitCode }) => `${state} ${exitCode}`);
@@ -98,24 +103,23 @@ describe.skipIf(reason !== undefined)(`on Slurm${reason === undefined ? '' : ` (
     expect(readFileSync(join(folder, 'labels.csv')).equals(single.stdout)).toBe(true);
 
     // A lost share again, by its number alone, finds its output finished.
-    const again = await cluster.run('sbatch', [
-      ...[
-        '--parsable',
-        '--array=2',
-        join(ROOT, 'docs/jobs/slurm/array.sbatch'),
-        String(SHARES),
-        'labels.txt',
-        'labels',
-      ],
-      ...['--batch-size', '1', '--threads', '1'],
-    ]);
+    const job = [
+      join(ROOT, 'docs/jobs/slurm/array.sbatch'),
+      String(SHARES),
+      'labels.txt',
+      'labels',
+      '--batch-size',
+      '1',
+    ];
+    const again = await cluster.run('sbatch', ['--parsable', '--array=2', ...job]);
     expect(await cluster.end(again, JOB_SECONDS)).toMatchObject([{ state: 'COMPLETED', exitCode: 0 }]);
     expect(record('labels', 2).counts.skipped).toBeGreaterThanOrEqual(ROWS);
   });
 
   it('--shard auto reads the array, and JSON lines merge too', TIMEOUT, async () => {
     mkdirSync(join(folder, 'auto'));
-    const command = 'vgg16 classify photos --shard auto -o auto/$SLURM_ARRAY_TASK_ID.jsonl --resume';
+    for (const name of PHOTO_NAMES) place(join(folder, 'few', name), join(PHOTOS, name));
+    const command = 'vgg16 classify few --shard auto -o auto/$SLURM_ARRAY_TASK_ID.jsonl --resume';
     const job = await cluster.run('sbatch', ['--parsable', '--array=0-6:2', '--output=auto-%a.log', '--wrap', command]);
     const tasks = await cluster.end(job, JOB_SECONDS);
     expect(tasks.map(({ index, state }) => `${index} ${state}`).sort()).toEqual(
@@ -124,7 +128,7 @@ describe.skipIf(reason !== undefined)(`on Slurm${reason === undefined ? '' : ` (
     const parts = [6, 0, 4, 2].map((index) => `auto/${index}.jsonl`);
     const merged = await vgg16(['merge', ...parts, '-o', 'auto.jsonl'], { cwd: folder });
     expect(merged.code, merged.stderr).toBe(0);
-    const single = await classify(['photos', '--format', 'jsonl'], { cwd: folder });
+    const single = await classify(['few', '--format', 'jsonl'], { cwd: folder });
     expect(readFileSync(join(folder, 'auto.jsonl')).equals(single.stdout)).toBe(true);
   });
 

@@ -17,7 +17,7 @@ export const outputFlags = group('OUTPUT', {
     summary: 'Like --resume, and try the images again that failed; their rows are replaced.',
     exclusive: ['force'],
   }),
-  force: toggle({ char: 'f', summary: 'Replace an output file that exists.', exclusive: ['resume', 'retry-failed'] }),
+  force: toggle({ char: 'f', summary: 'Replace an output file that exists.' }),
   'relative-to': value(filled('a folder'), {
     helpValue: 'DIR',
     summary: 'Folder that the paths in rows are relative to; default: the current one.',

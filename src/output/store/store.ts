@@ -11,8 +11,9 @@ import { access, type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { ExitCode, RunError, usageError } from '../../errors.js';
+import { blankRow } from '../arrays/blank.js';
 import { NPY_HEADER_BYTES, npyHeader } from '../arrays/npy.js';
-import { type ArraySpec, rowBytes, rowLength } from '../arrays/spec.js';
+import type { ArraySpec } from '../arrays/spec.js';
 import { publish, syncFolder } from '../atomic.js';
 import { outputFailed, reasonOf } from '../sink.js';
 import type { EarlierRow } from './earlier.js';
@@ -316,17 +317,6 @@ export class Store {
     }
   }
 }
-
-/** Rows of failed images: NaN, so that they are never taken for numbers. */
-function blankRow(spec: ArraySpec): Buffer {
-  const bytes = Buffer.alloc(rowBytes(spec));
-  if (spec.dtype === 'f32') new Float32Array(bytes.buffer, bytes.byteOffset, rowLength(spec)).fill(Number.NaN);
-  else new Uint16Array(bytes.buffer, bytes.byteOffset, rowLength(spec)).fill(F16_NAN);
-  return bytes;
-}
-
-/** The quiet NaN of IEEE half precision, as NumPy writes it. */
-const F16_NAN = 0x7e00;
 
 function allOf({ text, arrays, journal }: Spools): readonly Spool[] {
   return [text, ...arrays, journal];
