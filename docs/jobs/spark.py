@@ -16,7 +16,8 @@ with open(images, encoding="utf-8") as lines:
     paths = lines.read().splitlines()
 # No more partitions than images: an empty list ends with exit code 4.
 partitions = min(int(rest[0]) if rest else spark.sparkContext.defaultParallelism, len(paths))
-command = "vgg16 classify --files-from - --format jsonl --max-errors 100% --no-progress --model " + os.environ.get("VGG16_MODEL", "imagenet")
+model = os.environ.get("VGG16_MODEL", "imagenet")
+command = f"vgg16 classify --files-from - --format jsonl --max-errors 100% --no-progress --model {model}"
 env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
 rows = spark.sparkContext.parallelize(paths, partitions).pipe(command, env=env, checkCode=True)
 rows.saveAsTextFile(output)

@@ -6,6 +6,7 @@ import { describeMachine } from '../services/machine.js';
 import type { StreamOptions } from '../services/pipeline.js';
 import type { MaxErrors, RunEvent } from '../services/run.js';
 import { listInputs } from './dry-run.js';
+import { continues } from './file-output.js';
 import { type InputFlags, openInputs } from './inputs.js';
 import { type ModelFlags, openOptions } from './model-options.js';
 import { STDOUT } from './output-options.js';
@@ -73,6 +74,9 @@ export async function runImages<Row extends { readonly status: string }>(run: Im
     if (flags['dry-run'] === true) return await listInputs(images, flags.quiet === true, interruption, session);
     const open = await openOptions(flags, session.cacheDir);
     const output = await run.output(() => interruption.stop());
+    if (continues(flags) && output.earlier === undefined) {
+      throw usageError(`Expected a file for --output with --resume but ${flags.output} is a pipe or a device.`);
+    }
     const exitCode = await streamRun<Row>({
       command: run.command,
       arguments: session.arguments,

@@ -10,6 +10,7 @@ import { type Extensions, isArchive, sortExtensions } from './extensions.js';
 import { listInputs } from './inputs.js';
 import { noInputs, type Seen } from './no-inputs.js';
 import { readPathList } from './path-list.js';
+import { PathTable } from './path-table.js';
 
 export interface FindOptions {
   /**
@@ -85,7 +86,9 @@ export async function findImages(options: FindOptions): Promise<ImageList> {
     seen: { missing: [], unreadable: [], others: 0, links: 0, excluded: 0 },
   };
   const { seen, excluded, extensions } = search;
-  const paths = await listInputs({ ...options, cwd, excluded, isWanted: extensions.isWanted }, seen);
+  const listed = await listInputs({ ...options, cwd, excluded, isWanted: extensions.isWanted }, seen);
+  const hasArchive = listed.some(isArchive);
+  const paths = new PathTable(listed);
   if (options.list === undefined && paths.length <= seen.missing.length + seen.unreadable.length) {
     throw noInputs(options, seen);
   }
@@ -111,7 +114,7 @@ export async function findImages(options: FindOptions): Promise<ImageList> {
   }
 
   return {
-    total: options.list === undefined && !paths.some(isArchive) ? countSelected(paths.length, options) : undefined,
+    total: options.list === undefined && !hasArchive ? countSelected(paths.length, options) : undefined,
     files: files(),
     digest: () => selected.copy().digest('hex'),
     listDigest: () => all.copy().digest('hex'),
@@ -129,7 +132,7 @@ interface Search {
 
 /** The paths of all inputs and of the list, with what is in the archives among them instead of those. */
 async function* allEntries(
-  inputs: readonly string[],
+  inputs: PathTable,
   options: FindOptions,
   { cwd, excluded, extensions, seen }: Search,
   isNextWanted: () => boolean,
@@ -166,7 +169,7 @@ async function* allEntries(
 }
 
 async function* allPaths(
-  inputs: readonly string[],
+  inputs: PathTable,
   { list, nullSeparated }: FindOptions,
   cwd: string,
   excluded: (path: string) => boolean,

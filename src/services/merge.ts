@@ -63,7 +63,7 @@ export async function* merge(options: MergeOptions): AsyncGenerator<MergeEvent, 
     for await (const { row, index } of joined.ordered()) {
       if (options.signal.aborted) break;
       const { path, identity, hash, error } = row.entry;
-      const there = target.earlier?.take(path, identity);
+      const there = target.earlier?.take(path, identity, index);
       const kept = there?.entry.index === index && there.entry.hash === hash ? there : row;
       batch.push({ path, index, kept });
       counts.seen += 1;

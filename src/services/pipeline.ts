@@ -38,8 +38,8 @@ export interface StreamOptions extends RequestedSettings {
 }
 
 export interface EarlierRows {
-  /** The row of an image with this shown path that is still as it was. */
-  take(path: string, identity: string): EarlierRow | undefined;
+  /** The row of an image with this shown path that is still as it was, best one at the same place in the input. */
+  take(path: string, identity: string, index: number): EarlierRow | undefined;
 }
 
 /** What a command makes of the network's outputs. */
@@ -197,7 +197,7 @@ function decodedBatches(
     // Before the image is read: of one that changes meanwhile the row will not be taken over.
     const identity = await identityOf(file);
     const base = { path, index, identity };
-    const kept = earlier?.take(path, identity);
+    const kept = earlier?.take(path, identity, index);
     if (kept !== undefined) return { ...base, row: keptRow(base, kept) };
     const loaded = await loadWithDetails(file, load);
     if ('image' in loaded) return { ...base, image: loaded.image, details: loaded.details };

@@ -73,17 +73,20 @@ describe('an output that cannot be written', () => {
     ['the same rows: 0', undefined, 0],
   ])('that another run has published meanwhile with %s', async (_what, theirs, code) => {
     const output = join(folder, `race-${code}.csv`);
+    const partials = () =>
+      readdirSync(folder).filter((name) => name.startsWith(`race-${code}.`) && name.endsWith('.partial'));
     const row = await classify([CAT, '-k1']);
     const run = start(['classify', '-v', '-m', 'mini', '-k1', '--files-from', '-', '-o', output]);
-    await run.until('stderr', (text) => text.includes('mini is ready'));
+    run.child.stdin.write(`${CAT}\n`);
+    // From the first row on it has files of its own.
+    await expect.poll(partials, { timeout: 20_000 }).toHaveLength(1);
     writeFileSync(output, theirs ?? row.stdout);
-    run.child.stdin.end(CAT);
+    run.child.stdin.end();
     const ended = await run.done;
     expect(ended.code, ended.stderr).toBe(code);
     expect(readFileSync(output, 'utf8')).toBe(theirs ?? row.stdout.toString());
-    const partials = readdirSync(folder).filter((name) => name.startsWith('race-') && name.endsWith('.partial'));
-    expect(partials).toHaveLength(code === 2 ? 1 : 0);
-    for (const name of partials) {
+    expect(partials()).toHaveLength(code === 2 ? 1 : 0);
+    for (const name of partials()) {
       expect(readFileSync(join(folder, name))).toEqual(row.stdout);
       expect(ended.stderr).toContain(name);
       rmSync(join(folder, name));

@@ -26,7 +26,8 @@ export function missing(): string | undefined {
   if (process.getuid?.() !== 0) return 'the nodes can be started by root only';
   const isFound = (name: string) => PATH.split(':').some((directory) => existsSync(join(directory, name)));
   const absent = ['slurmctld', 'slurmd', 'sbatch', 'munged', 'unshare'].filter((name) => !isFound(name));
-  if (absent.length > 0) return `${absent.join(', ')} not found: scripts/ci/packages.sh installs them on Debian and Ubuntu`;
+  if (absent.length > 0)
+    return `${absent.join(', ')} not found: scripts/ci/packages.sh installs them on Debian and Ubuntu`;
   const ownName = spawnSync('unshare', ['--uts', 'true'], { env: { PATH }, stdio: 'ignore' });
   return ownName.status === 0 ? undefined : 'a host name of its own is not permitted here';
 }

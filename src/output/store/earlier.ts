@@ -143,7 +143,7 @@ interface Leftover {
 
 /** All that earlier attempts have done for one output. */
 export class Earlier {
-  readonly #rows = new Map<string, { readonly byIdentity: Map<string, EarlierRow>; asked: boolean }>();
+  readonly #rows = new Map<string, { readonly rows: EarlierRow[]; asked: boolean }>();
   readonly #sources: Source[] = [];
   readonly #leftovers: Leftover[] = [];
   readonly #retryFailed: boolean;
@@ -195,26 +195,28 @@ export class Earlier {
   }
 
   #remember(row: EarlierRow): void {
-    const { path, identity, error } = row.entry;
+    const { path, index, identity, error } = row.entry;
     let entry = this.#rows.get(path);
     if (entry === undefined) {
-      entry = { byIdentity: new Map(), asked: false };
+      entry = { rows: [], asked: false };
       this.#rows.set(path, entry);
     }
     if (error !== undefined && this.#retryFailed) return;
-    const before = entry.byIdentity.get(identity);
-    // Of two rows for the same bytes any will do, but one that worked is better.
-    if (before === undefined || (before.entry.error !== undefined && error === undefined)) {
-      entry.byIdentity.set(identity, row);
-    }
+    const same = entry.rows.findIndex((each) => each.entry.identity === identity && each.entry.index === index);
+    // Of two rows for the same image any will do, but one that worked is better.
+    if (same === -1) entry.rows.push(row);
+    else if (entry.rows[same]?.entry.error !== undefined && error === undefined) entry.rows[same] = row;
   }
 
-  /** The row of an image as it is now, if there is one. */
-  take(path: string, identity: string): EarlierRow | undefined {
+  /** The row of an image as it is now, if there is one: best the one at its very place, for a list may repeat images. */
+  take(path: string, identity: string, index?: number): EarlierRow | undefined {
     const entry = this.#rows.get(path);
     if (entry === undefined) return undefined;
     entry.asked = true;
-    const row = entry.byIdentity.get(identity);
+    const fitting = entry.rows.filter((row) => row.entry.identity === identity);
+    const worked = fitting.filter((row) => row.entry.error === undefined);
+    const best = worked.length > 0 ? worked : fitting;
+    const row = best.find((each) => each.entry.index === index) ?? best[0];
     if (row !== undefined) this.#kept += 1;
     return row;
   }
@@ -236,8 +238,8 @@ export class Earlier {
   /** Deletes what unfinished attempts left, except those that are still being written. */
   async cleanUp(): Promise<void> {
     for (const { writer, files } of this.#leftovers) {
-      const ended = writer !== undefined && hasEnded(writer);
-      if (!ended && !(await isIdle(files))) continue;
+      const state = writer === undefined ? undefined : stateOf(writer);
+      if (state === 'lives' || (state !== 'ended' && !(await isIdle(files)))) continue;
       for (const file of files) await rm(file, { force: true });
     }
   }
@@ -258,14 +260,14 @@ async function isIdle(files: readonly string[]): Promise<boolean> {
   return Date.now() - Math.max(...times) > IDLE_MS;
 }
 
-/** Whether the process is known to be gone: only of this machine can that be told. */
-function hasEnded({ host, pid }: JournalHeader['writer']): boolean {
-  if (host !== hostname()) return false;
+/** Of a process of this machine; `undefined` for another machine's, of which nothing is known. */
+function stateOf({ host, pid }: JournalHeader['writer']): 'lives' | 'ended' | undefined {
+  if (host !== hostname()) return undefined;
   try {
     process.kill(pid, 0);
-    return false;
+    return 'lives';
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+    return (error as NodeJS.ErrnoException).code === 'ESRCH' ? 'ended' : 'lives';
   }
 }
 
