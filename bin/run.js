@@ -1,7 +1,17 @@
 #!/usr/bin/env node
+import { tmpdir, userInfo } from 'node:os';
+
 // Images are decoded on libuv's threads, whose number is fixed when the first of them starts: at least one for each
 // of --workers, which is not parsed yet. Idle threads cost nothing; the workers' own limit bounds what runs.
 process.env.UV_THREADPOOL_SIZE ??= '64';
+
+// A container's user need have no name, and oclif asks for its shell and its home.
+try {
+  userInfo();
+} catch {
+  process.env.SHELL ??= '/bin/sh';
+  process.env.HOME ??= tmpdir();
+}
 
 const { execute } = await import('@oclif/core');
 await execute({ dir: import.meta.url });

@@ -5,7 +5,7 @@
  * install leaves nothing half done, and of two at once the second finds the first one's.
  */
 
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { ADDON, compileAddon } from './addon.mjs';
@@ -99,6 +99,7 @@ async function loadAddon(addon) {
 }
 
 function publish(work, target) {
+  chmodSync(work, 0o755); // mkdtemp makes folders that nobody else can read, and images are built by another user
   try {
     renameSync(work, target);
   } catch (error) {

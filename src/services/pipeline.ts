@@ -39,7 +39,7 @@ export interface StreamOptions extends RequestedSettings {
 
 export interface EarlierRows {
   /** The row of an image with this shown path that is still as it was, best one at the same place in the input. */
-  take(path: string, identity: string, index: number): EarlierRow | undefined;
+  take(path: string, identity: string, index?: number): EarlierRow | undefined;
 }
 
 /** What a command makes of the network's outputs. */

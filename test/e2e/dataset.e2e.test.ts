@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Manifest } from '../../src/output/dataset/manifest.js';
 import { readParquet } from '../../src/output/parquet.js';
 import { python, runPython } from '../python.js';
@@ -12,6 +12,9 @@ import { PROGRAM, ROOT, startProgram, vgg16 } from './helpers/program.js';
 import { csvRows, jsonRows } from './helpers/rows.js';
 
 const root = temporaryFolder();
+
+/** A machine that does other work takes ten times as long. */
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const BROKEN = 'photos/broken.jpg';
 const DATED = 'photos/dated.jpg';

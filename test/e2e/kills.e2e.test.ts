@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ODD, PHOTO_NAMES, PHOTOS, place, temporaryFolder } from './helpers/folder.js';
-import { type Result, start } from './helpers/program.js';
+import { type Result, type Running, start } from './helpers/program.js';
 
 const root = temporaryFolder();
 
@@ -27,13 +27,20 @@ const KILLS = 50;
 /** After so many kills of one output the next --resume may run to its end. */
 const KILLS_A_CHAIN = 5;
 
+/** Of the kills, those before the first row. */
+const EARLY = 0.15;
+
+/** From a write to the kill, at most, in milliseconds: into what comes next. */
+const JITTER_MS = 8;
+
 /** Outputs under way at the same time. */
 const LANES = 2;
 
 /** A machine that is done with its runs before any kill comes would never reach `KILLS`. */
 const MAX_CHAINS = 60;
 
-const TEST_MS = 600_000;
+/** A machine that does other work takes ten times as long. */
+const TEST_MS = 1_200_000;
 
 beforeAll(() => {
   mkdirSync(join(root, 'photos'));
@@ -88,34 +95,51 @@ interface Work {
   /** Its name in the folder of each chain. */
   readonly output: string;
   readonly flags: readonly string[];
+  /** The folders below that of the chain in which it writes. */
+  readonly folders: readonly string[];
+  /** Files that come when an output, or a part, is finished. */
+  readonly ending: RegExp;
 }
 
-function run({ command, output, flags }: Work, folder: string, ...more: readonly string[]) {
-  mkdirSync(folder, { recursive: true });
-  const words = [command, '../photos', '-m', 'mini', '-b8', '-q', '-o', output, ...flags, ...more];
+/** A new folder with those that the work writes into, so that they can be watched. */
+function folderOf({ folders }: Work, name: string): string {
+  const folder = join(root, name);
+  for (const each of folders) mkdirSync(join(folder, each), { recursive: true });
+  return folder;
+}
+
+function run({ command, output, flags }: Work, folder: string): Running {
+  const words = [command, '../photos', '-m', 'mini', '-b8', '-q', '--resume', '-o', output, ...flags];
   return start(words, { cwd: folder });
 }
 
-/** What a run that is not killed leaves, and when it had written its first row and its last, in milliseconds. */
+/** Calls `then` with each name that the system tells of: a file came, went or was written. Returns how to stop. */
+function watched({ folders }: Work, folder: string, then: (name: string) => void): () => void {
+  const watchers = folders.map((each) => watch(join(folder, each), (_event, name) => then(name ?? '')));
+  return () => {
+    for (const watcher of watchers) watcher.close();
+  };
+}
+
+/** What a run that is not killed leaves, how often it wrote, and after how many milliseconds first. */
 interface Whole {
   readonly files: Map<string, string>;
+  readonly writes: number;
   readonly first: number;
-  readonly last: number;
 }
 
 async function whole(work: Work, name: string): Promise<Whole> {
-  const folder = join(root, name);
-  mkdirSync(folder);
+  const folder = folderOf(work, name);
   const began = performance.now();
   let first = 0;
-  const watcher = onFile(folder, /./, () => {
-    if (first === 0) first = performance.now() - began;
+  let writes = 0;
+  const stop = watched(work, folder, () => {
+    if (writes === 0) first = performance.now() - began;
+    writes += 1;
   });
-  const { code, stderr } = await run(work, folder).done;
-  watcher.close();
-  // Two images are broken.
-  expect(code, stderr).toBe(3);
-  return { files: products(folder), first, last: performance.now() - began };
+  expectDone(await run(work, folder).done);
+  stop();
+  return { files: products(folder), writes, first };
 }
 
 /** The files that have to be the same, whoever made them. */
@@ -123,53 +147,48 @@ function products(folder: string): Map<string, string> {
   return new Map([...digests(folder)].filter(([name]) => !OWN_FILES.test(name) && !isUntold(join(folder, name))));
 }
 
-/** Calls `then` when a file whose name fits comes, goes or changes in the folder. */
-function onFile(folder: string, name: RegExp, then: () => void): FSWatcher {
-  return watch(folder, (_event, file) => {
-    if (file !== null && name.test(file)) then();
-  });
-}
-
 /** Kills one output again and again, then lets it come to its end. Resolves to the number of kills. */
-async function chain(work: Work, folder: string, random: () => number, { files, first, last }: Whole): Promise<number> {
+async function chain(work: Work, name: string, random: () => number, { files, writes, first }: Whole): Promise<number> {
+  const folder = folderOf(work, name);
   let kills = 0;
-  const killed = async (kill: (end: () => void) => () => void): Promise<boolean> => {
-    const running = run(work, folder, '--resume');
-    const cancel = kill(() => running.child.kill('SIGKILL'));
+  /** Whether the process was alive; `when` is told of each write and answers whether to kill now. */
+  const killed = async (when: (name: string) => boolean, afterMs = Number.POSITIVE_INFINITY): Promise<boolean> => {
+    const running = run(work, folder);
+    const timers: NodeJS.Timeout[] = [];
+    const kill = (ms: number) => timers.push(setTimeout(() => running.child.kill('SIGKILL'), ms));
+    if (afterMs < Number.POSITIVE_INFINITY) kill(afterMs);
+    const jitter = random() * JITTER_MS;
+    const stop = watched(work, folder, (name) => {
+      if (when(name)) kill(jitter);
+    });
     const result = await running.done;
-    cancel();
-    if (result.signal === 'SIGKILL') kills += 1;
-    else expectDone(result);
+    stop();
+    for (const timer of timers) clearTimeout(timer);
+    if (result.signal !== 'SIGKILL') expectDone(result);
+    else kills += 1;
     return result.signal === 'SIGKILL';
-  };
-  const after = (ms: number) => (end: () => void) => {
-    const timer = setTimeout(end, ms);
-    return () => clearTimeout(timer);
   };
   let going = true;
   while (going && kills < KILLS_A_CHAIN - 1) {
-    // Now and then before the first row; else so that the kills of a chain together reach its end.
-    const early = random() < 0.15;
-    const share = ((last - first) * 2) / KILLS_A_CHAIN;
-    going = await killed(after(early ? random() * first : first + random() * share));
+    if (random() < EARLY) {
+      going = await killed(() => false, random() * first);
+      continue;
+    }
+    // So that the kills of a chain together come to about its end.
+    let left = Math.floor((random() * 2 * writes) / KILLS_A_CHAIN);
+    going = await killed(() => left-- === 0);
   }
-  // As it ends: when a file is packed, or takes its name.
   if (going) {
-    const ending = new RegExp(`^${work.output.replace('.', '\\.')}(\\..*\\.packed\\.partial)?$|^manifest\\.json\\.`);
-    mkdirSync(folder, { recursive: true });
-    const watched = work.command === 'export' ? join(folder, work.output) : folder;
-    mkdirSync(watched, { recursive: true });
-    await killed((end) => {
-      const watcher = onFile(watched, ending, end);
-      return () => watcher.close();
-    });
+    let left = Math.floor(random() * 3);
+    await killed((file) => work.ending.test(file) && left-- === 0);
   }
-  expectDone(await run(work, folder, '--resume').done);
+  expectDone(await run(work, folder).done);
   expect(products(folder)).toEqual(files);
   rmSync(folder, { recursive: true });
   return kills;
 }
 
+/** Two images are broken. */
 function expectDone({ code, stderr }: Result): void {
   expect(code, stderr).toBe(3);
   expect(stderr).toBe('');
@@ -177,33 +196,50 @@ function expectDone({ code, stderr }: Result): void {
 
 /** Chains of these works in turn until there were `KILLS` kills. */
 async function kills(works: readonly Work[], seed: number): Promise<number> {
-  const wholes: Whole[] = [];
-  for (const [i, work] of works.entries()) wholes.push(await whole(work, `whole-${work.command}-${i}`));
+  const wholes = await Promise.all(works.map((work, i) => whole(work, `whole-${work.command}-${i}`)));
   let count = 0;
   let chains = 0;
   const lane = async () => {
     while (count < KILLS && chains < MAX_CHAINS) {
       const i = chains % works.length;
-      const work = works[i] as Work;
-      const name = join(root, `${work.command}-${chains}`);
       chains += 1;
-      count += await chain(work, name, seeded(seed + chains), wholes[i] as Whole);
+      const name = `${works[i]?.command}-${chains}`;
+      count += await chain(works[i] as Work, name, seeded(seed + chains), wholes[i] as Whole);
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
   return count;
 }
 
+const NPY: Work = { command: 'extract', output: 'x.npy', flags: [], folders: ['.'], ending: /^x\.npy(\.paths)?$/ };
+const PARQUET: Work = {
+  command: 'extract',
+  output: 'x.parquet',
+  flags: ['-l', 'fc7', '-l', 'pool5'],
+  folders: ['.'],
+  ending: /^x\.parquet(\.\w+\.packed\.partial)?$/,
+};
+const JSONL: Work = {
+  command: 'extract',
+  output: 'x.jsonl',
+  flags: ['-l', 'logits'],
+  folders: ['.'],
+  ending: /^x\.jsonl$/,
+};
+const DATASET: Work = {
+  command: 'export',
+  output: 'dataset',
+  flags: ['--shard-rows', '20'],
+  folders: ['dataset', 'dataset/rows', 'dataset/fc7', 'dataset/journal'],
+  ending: /^(manifest\.json|part-\d+\.parquet)/,
+};
+
 describe(`kill -9 at ${KILLS} moments, each time gone on with --resume, leaves the bytes of a run that was not killed:`, () => {
   it('extract', { timeout: TEST_MS }, async () => {
-    const npy: Work = { command: 'extract', output: 'x.npy', flags: [] };
-    const parquet: Work = { command: 'extract', output: 'x.parquet', flags: ['-l', 'fc7', '-l', 'pool5'] };
-    const jsonl: Work = { command: 'extract', output: 'x.jsonl', flags: ['-l', 'logits'] };
-    expect(await kills([npy, parquet, npy, jsonl, npy], 1)).toBeGreaterThanOrEqual(KILLS);
+    expect(await kills([NPY, PARQUET, JSONL], 1)).toBeGreaterThanOrEqual(KILLS);
   });
 
   it('export', { timeout: TEST_MS }, async () => {
-    const work: Work = { command: 'export', output: 'dataset', flags: ['--shard-rows', '20'] };
-    expect(await kills([work], 1000)).toBeGreaterThanOrEqual(KILLS);
+    expect(await kills([DATASET], 1000)).toBeGreaterThanOrEqual(KILLS);
   });
 });

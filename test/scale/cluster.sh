@@ -69,7 +69,7 @@ SelectTypeParameters=CR_Core
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=2
 KillWait=2
 SlurmdTimeout=10
-ReturnToService=2
+ReturnToService=1
 MinJobAge=600
 # The nodes need not be what the machine is.
 SlurmdParameters=config_overrides
