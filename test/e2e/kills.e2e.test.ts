@@ -1,17 +1,7 @@
 /** kill -9 at random moments, again and again: with --resume the output is the one of a run that was not killed. */
 
 import { createHash } from 'node:crypto';
-import {
-  type FSWatcher,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  watch,
-  writeFileSync,
-} from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ODD, PHOTO_NAMES, PHOTOS, place, temporaryFolder } from './helpers/folder.js';
