@@ -1,7 +1,8 @@
 /** The folder of a dataset, before anything is written into it. */
 
-import { readdir, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { constants } from 'node:fs';
+import { access, readdir, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { ExitCode, RunError, usageError } from '../errors.js';
 import { MANIFEST } from '../output/dataset/manifest.js';
 import { reasonOf } from '../output/sink.js';
@@ -14,12 +15,12 @@ export async function checkDatasetFolder(output: string, flags: ContinuationFlag
     if (error.code === 'ENOENT') return undefined;
     throw usageError(`Expected a folder for --output but ${folder}: ${reasonOf(error)}.`);
   });
-  if (found === undefined) return;
+  if (found === undefined) return checkWritable(await nearestFolder(dirname(folder)));
   if (!found.isDirectory()) throw usageError(`Expected a folder for --output but ${folder} is a file.`);
   const names = await readdir(folder).catch((error: unknown) => {
     throw usageError(`Expected to look into ${folder} but ${reasonOf(error)}.`);
   });
-  if (names.length === 0) return;
+  if (names.length === 0) return checkWritable(folder);
   // A run that was killed before its first part has no manifest yet.
   const isDataset = names.includes(MANIFEST) || names.includes('journal');
   if (!isDataset) {
@@ -28,10 +29,26 @@ export async function checkDatasetFolder(output: string, flags: ContinuationFlag
       'Name another folder.',
     );
   }
-  if (continues(flags) || flags.force === true) return;
+  if (continues(flags) || flags.force === true) return checkWritable(folder);
   throw new RunError('OUTPUT_EXISTS', `Expected a new folder for --output but ${folder} holds a dataset.`, {
     exitCode: ExitCode.Usage,
     hint: 'Type --resume to go on with it, --force to replace it, or name another folder.',
+  });
+}
+
+/** The folder itself, or the one in which it and those above it would be made. */
+async function nearestFolder(folder: string): Promise<string> {
+  const above = dirname(folder);
+  return above === folder || (await isFolder(folder)) ? folder : nearestFolder(above);
+}
+
+/** Before work that would be lost. On a read-only file system mkdir itself says ENOENT. */
+async function checkWritable(folder: string): Promise<void> {
+  await access(folder, constants.W_OK).catch((error: unknown) => {
+    throw usageError(
+      `Expected to write into ${folder} but ${reasonOf(error)}.`,
+      'Check its permissions, or name another folder.',
+    );
   });
 }
 

@@ -5,6 +5,7 @@ import { relative, resolve } from 'node:path/posix';
 import type { ImageError } from '../errors.js';
 import { type ArchiveEntry, type ArchiveFilter, archiveEntries, type Member } from './archive.js';
 import { toBuffer, toByteString, toText } from './bytes.js';
+import { collectGarbage } from './collect.js';
 import { excludeFilter } from './exclude.js';
 import { type Extensions, isArchive, sortExtensions } from './extensions.js';
 import { listInputs } from './inputs.js';
@@ -68,6 +69,9 @@ export interface ImageList {
   listDigest(): string;
 }
 
+/** Files from which on a listing's garbage is worth a collection: 10 MB of it, some 30 ms. */
+const LONG_LIST = 10_000;
+
 const WHOLE = { index: 1, count: 1 };
 
 /**
@@ -98,6 +102,7 @@ export async function findImages(options: FindOptions): Promise<ImageList> {
   async function* files(): AsyncGenerator<ImageFile> {
     const { limit = Number.POSITIVE_INFINITY, shard = WHOLE } = options;
     if (limit === 0) return;
+    if (paths.length >= LONG_LIST) await collectGarbage();
     const show = shownPath(options, cwd);
     let index = 0;
     const isNextWanted = () => index % shard.count === shard.index - 1;

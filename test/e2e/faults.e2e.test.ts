@@ -22,7 +22,7 @@ import { csvRows, expectOneSentence, jsonRows } from './helpers/rows.js';
 const root = temporaryFolder();
 
 /** A machine that does other work takes ten times as long. */
-vi.setConfig({ testTimeout: 300_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 600_000 });
 
 /** Outputs made at the same time. */
 const LANES = 2;
@@ -308,11 +308,6 @@ describe('merge', () => {
   const IMAGES = 13;
   const SHARES = [1, 2, 3];
   let folder: string;
-  beforeAll(() => {
-    folder = folderOf('merge', IMAGES);
-    writeFileSync(join(folder, 'photos', '0005-broken.jpg'), 'no image');
-  });
-
   const EXTRACTS = ['csv', 'jsonl', 'npy', 'safetensors', 'parquet'];
   const part = (share: number, format: string) => `part-${share}.${format}`;
   const parts = (format: string) => SHARES.map((share) => part(share, format));
@@ -327,10 +322,16 @@ describe('merge', () => {
     expect([0, 3], stderr).toContain(code);
   }
 
-  it.each([...EXTRACTS, 'dataset'])('of three shares, in any order, is the single run: %s', async (format) => {
-    await inLanes([0, ...SHARES], (share) =>
+  beforeAll(async () => {
+    folder = folderOf('merge', IMAGES);
+    writeFileSync(join(folder, 'photos', '0005-broken.jpg'), 'no image');
+    const outputs = [...EXTRACTS, 'dataset'].flatMap((format) => [0, ...SHARES].map((share) => ({ format, share })));
+    await inLanes(outputs, ({ format, share }) =>
       share === 0 ? make(format, `single.${format}`) : make(format, part(share, format), '--shard', `${share}/3`),
     );
+  });
+
+  it.each([...EXTRACTS, 'dataset'])('of three shares, in any order, is the single run: %s', async (format) => {
     await done(folder, ['merge', ...parts(format).reverse(), '-o', `merged.${format}`]);
     const merged = products(folder, `merged.${format}`);
     const single = products(folder, `single.${format}`);

@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { FailedRow, KeptRow } from '../records.js';
 import { type Encoded, type RowWriter, toStoreRow } from '../row-writer.js';
+import { outputFailed } from '../sink.js';
 import { Earlier } from '../store/earlier.js';
 import type { Settings } from '../store/journal.js';
 import { Store, type StoreRow } from '../store/store.js';
@@ -93,7 +94,11 @@ export class DatasetWriter implements RowWriter<DatasetOkRow> {
     if (this.#store !== undefined) return this.#store;
     const { format, settings, shard, replace } = this.#options;
     if (this.#parts.length === 0) {
-      for (const folder of datasetFolders(format)) await mkdir(folder, { recursive: true });
+      for (const folder of datasetFolders(format)) {
+        await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+          throw outputFailed(folder, error);
+        });
+      }
     }
     this.#store = new Store({
       layout: partLayout(format, this.#parts.length),
