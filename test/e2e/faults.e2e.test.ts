@@ -221,28 +221,25 @@ describe('images that vanish, change or are cut off while the run goes on', () =
   });
 });
 
-describe('64 descriptors', () => {
+describe('few descriptors', () => {
+  // macOS gives 256; Node reads the 150 modules that write Parquet at once.
   it.each([
-    ['extract', 'x.npy', ['-l', 'fc6', '-l', 'fc7']],
-    ['export', 'dataset', ['--shard-rows', '2']],
-  ])('are enough for %s, and to go on with --resume', async (command, output, flags) => {
-    const folder = folderOf(`few-${output}`, 100);
+    ['extract', 64, 'x.npy', ['-l', 'fc6', '-l', 'fc7']],
+    ['export', 256, 'dataset', ['--shard-rows', '1']],
+  ] as const)('are enough for %s (%i), and to go on with --resume', async (command, limit, output, flags) => {
+    const folder = folderOf(`few-${output}`, 300);
     const words = [command, 'photos', '-q', '-b8', ...flags];
-    const few = (...more: readonly string[]) =>
-      startProgram('sh', ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, PROGRAM, ...words, ...more], {
-        cwd: folder,
-        env: { VGG16_MODEL: 'mini' },
-        input: '',
-      }).done;
-    await done(folder, [...words, '-o', output]);
-    const first = await few('-o', `few-${output}`);
+    const few = (...more: readonly string[]) => {
+      const shell = ['-c', `ulimit -n ${limit}; exec "$@"`, 'sh', process.execPath, PROGRAM, ...words, ...more];
+      return startProgram('sh', shell, { cwd: folder, env: { VGG16_MODEL: 'mini' }, input: '' }).done;
+    };
+    const first = await few('-o', output);
     expect(first.code, first.stderr).toBe(0);
-    expect(products(folder, `few-${output}`)).toEqual(products(folder, output));
-    for (const i of [50, 99]) rmSync(join(folder, photo(i)));
-    const resumed = await few('-o', `few-${output}`, '--resume');
+    for (const i of [150, 299]) rmSync(join(folder, photo(i)));
+    const resumed = await few('-o', output, '--resume');
     expect(resumed.code, resumed.stderr).toBe(0);
-    await done(folder, [...words, '-o', output, '--force']);
-    expect(products(folder, `few-${output}`)).toEqual(products(folder, output));
+    await done(folder, [...words, '-o', `many-${output}`]);
+    expect(products(folder, output)).toEqual(products(folder, `many-${output}`));
   });
 });
 

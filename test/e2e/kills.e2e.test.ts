@@ -70,7 +70,8 @@ function digests(folder: string): Map<string, string> {
 }
 
 /** Files that say when and where they were made. */
-const OWN_FILES = /(?:^|\/|\.)run\.json$|^[^/]+\.journal$|^dataset\/journal\/part-\d+\.journal$/;
+const OWN_FILES =
+  /(?:^|\/|\.)run\.json(?:\.[0-9a-f]{8}\.partial)?$|^[^/]+\.journal$|^dataset\/journal\/part-\d+\.journal$/;
 
 /**
  * A run that was killed before it wrote the first line of its journal: nobody can tell whether it is dead until its files

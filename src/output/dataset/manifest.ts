@@ -2,9 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { usageError } from '../../errors.js';
+import { type RunError, usageError } from '../../errors.js';
 import type { ArraySpec } from '../arrays/spec.js';
 import { writeAtomically } from '../atomic.js';
 import { reasonOf } from '../sink.js';
@@ -93,7 +93,20 @@ export async function describePart(format: DatasetFormat, part: number): Promise
 }
 
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
-  await writeAtomically(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
+  const write = () => writeAtomically(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
+  await write().catch((error: RunError) => {
+    // Another run that completes at this moment has cleared the unfinished file away.
+    if ((error.cause as NodeJS.ErrnoException | undefined)?.code !== 'ENOENT') throw error;
+    return write();
+  });
+}
+
+/** Deletes the unfinished manifests of runs that were killed. */
+export async function clearManifests(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const isPartial = name.startsWith(`${MANIFEST}.`) && /^[0-9a-f]{8}\.partial$/.test(name.slice(MANIFEST.length + 1));
+    if (isPartial) await rm(join(folder, name), { force: true });
+  }
 }
 
 /** Reads the manifest of a dataset. Throws USAGE where there is none, or none of this version. */

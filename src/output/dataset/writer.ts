@@ -7,7 +7,15 @@ import { outputFailed } from '../sink.js';
 import { Earlier } from '../store/earlier.js';
 import type { Settings } from '../store/journal.js';
 import { Store, type StoreRow } from '../store/store.js';
-import { type DatasetModel, describePart, MANIFEST_VERSION, type Part, schemaOf, writeManifest } from './manifest.js';
+import {
+  clearManifests,
+  type DatasetModel,
+  describePart,
+  MANIFEST_VERSION,
+  type Part,
+  schemaOf,
+  writeManifest,
+} from './manifest.js';
 import { type DatasetFormat, datasetFolders, datasetText, partLayout, partsIn, removePart } from './parts.js';
 import type { DatasetOkRow, DatasetRow } from './rows.js';
 
@@ -82,6 +90,7 @@ export class DatasetWriter implements RowWriter<DatasetOkRow> {
       this.#changed = true;
     }
     await this.#writeManifest(list);
+    await clearManifests(format.folder);
     return this.#changed;
   }
 

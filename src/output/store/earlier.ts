@@ -293,10 +293,10 @@ async function attemptsAt({ target }: Pick<Layout, 'target'>) {
   });
 }
 
-/** All that an unfinished attempt may have left. */
+/** All that an unfinished attempt may have left; its journal last, by which the others are found. */
 function filesOf(layout: Layout, journal: string, attempt: string): readonly string[] {
   const { text, arrays, packs } = attemptFiles(layout, attempt);
-  return [journal, text, ...arrays, ...packs];
+  return [text, ...arrays, ...packs, journal];
 }
 
 async function existing(files: readonly string[]): Promise<string | undefined> {

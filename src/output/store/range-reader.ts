@@ -5,16 +5,22 @@ import { type FileHandle, open } from 'node:fs/promises';
 /** Bytes a read, at least. */
 const PIECE_BYTES = 1 << 20;
 
-/** Files that are open at the same time: a dataset has thousands of parts, a process about a thousand descriptors. */
-const MAX_OPEN = 256;
+/** Files that are open at the same time: a dataset has thousands of parts, a process on macOS 256 descriptors. */
+const MAX_OPEN = 64;
+
+/** Pieces in memory at the same time: as many shares are merged row by row without reading a piece twice. */
+const MAX_PIECES = 256;
 
 /** Readers with an open file, the one that was used last at the end. */
 const opened = new Set<RangeReader>();
 
+/** Readers with a piece, the one that was read last at the end. */
+const filled = new Set<RangeReader>();
+
 export class RangeReader {
   readonly #path: string;
   #handle: FileHandle | undefined;
-  #piece = Buffer.alloc(0);
+  #piece: Buffer = Buffer.alloc(0);
   #start = 0;
 
   private constructor(path: string) {
@@ -36,23 +42,41 @@ export class RangeReader {
     // The length comes out of a file: it is believed as far as there are so many bytes.
     if (length > PIECE_BYTES && (await handle.stat()).size < offset + length) return undefined;
     const piece = Buffer.allocUnsafe(Math.max(PIECE_BYTES, length));
-    let filled = 0;
-    while (filled < piece.length) {
-      const { bytesRead } = await handle.read(piece, filled, piece.length - filled, offset + filled);
+    let done = 0;
+    while (done < piece.length) {
+      const { bytesRead } = await handle.read(piece, done, piece.length - done, offset + done);
       if (bytesRead === 0) break;
-      filled += bytesRead;
+      done += bytesRead;
     }
-    this.#piece = piece.subarray(0, filled);
-    this.#start = offset;
-    return filled < length ? undefined : this.#piece.subarray(0, length);
+    this.#keep(piece.subarray(0, done), offset);
+    return done < length ? undefined : this.#piece.subarray(0, length);
   }
 
   async close(): Promise<void> {
+    this.#drop();
+    await this.#release();
+  }
+
+  #keep(piece: Buffer, start: number): void {
+    filled.delete(this);
+    filled.add(this);
+    this.#piece = piece;
+    this.#start = start;
+    const [oldest] = filled;
+    if (filled.size > MAX_PIECES && oldest !== undefined) oldest.#drop();
+  }
+
+  #drop(): void {
+    filled.delete(this);
+    this.#piece = Buffer.alloc(0);
+    this.#start = 0;
+  }
+
+  /** Closes the file; it is opened again when more of it is asked for. */
+  async #release(): Promise<void> {
     opened.delete(this);
     const handle = this.#handle;
     this.#handle = undefined;
-    this.#piece = Buffer.alloc(0);
-    this.#start = 0;
     await handle?.close().catch(() => {});
   }
 
@@ -61,7 +85,7 @@ export class RangeReader {
     opened.add(this);
     if (this.#handle !== undefined) return this.#handle;
     const [oldest] = opened;
-    if (opened.size > MAX_OPEN) await oldest?.close();
+    if (opened.size > MAX_OPEN && oldest !== undefined) await oldest.#release();
     try {
       this.#handle = await open(this.#path);
       return this.#handle;

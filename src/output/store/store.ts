@@ -146,8 +146,9 @@ export class Store {
       for (const [file, final] of finished) {
         if (final !== null) await publish(file, final, replace);
       }
-      await rename(names.journal, journalPath(layout.target)).catch(ignoreGone);
+      // The journal last: by it the other files are found, should the process end here.
       for (const [file, final] of finished) if (final === null) await rm(file, { force: true });
+      await rename(names.journal, journalPath(layout.target)).catch(ignoreGone);
       await syncFolder(dirname(layout.target));
       return true;
     } catch (error) {
@@ -309,7 +310,7 @@ export class Store {
       }
       return spools;
     } catch (error) {
-      for (const { handle, path } of opened) {
+      for (const { handle, path } of opened.reverse()) {
         await handle.close().catch(() => {});
         await rm(path, { force: true });
       }
