@@ -165,8 +165,8 @@ async function chain(work: Work, name: string, random: () => number, { files, wr
       going = await killed(() => false, random() * first);
       continue;
     }
-    // So that the kills of a chain together come to about its end.
-    let left = Math.floor((random() * 2 * writes) / KILLS_A_CHAIN);
+    // So that the kills of a chain together stay short of its end: rows taken over are written in fewer pieces.
+    let left = Math.floor((random() * 1.2 * writes) / KILLS_A_CHAIN);
     going = await killed(() => left-- === 0);
   }
   if (going) {
