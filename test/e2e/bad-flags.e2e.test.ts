@@ -49,6 +49,8 @@ const SWITCHES: Readonly<Record<string, readonly string[]>> = {
   progress: ['--progress=maybe'],
   quiet: ['--quiet=maybe'],
   recursive: ['--no-recursive=yes'],
+  resume: ['--resume'],
+  'retry-failed': ['--retry-failed'],
   verbose: ['--verbose=maybe'],
 };
 

@@ -227,7 +227,7 @@ describe('few descriptors', () => {
     ['extract', 64, 'x.npy', ['-l', 'fc6', '-l', 'fc7']],
     ['export', 256, 'dataset', ['--shard-rows', '1']],
   ] as const)('are enough for %s (%i), and to go on with --resume', async (command, limit, output, flags) => {
-    const folder = folderOf(`few-${output}`, 300);
+    const folder = folderOf(`few-${output}`, 150);
     const words = [command, 'photos', '-q', '-b8', ...flags];
     const few = (...more: readonly string[]) => {
       const shell = ['-c', `ulimit -n ${limit}; exec "$@"`, 'sh', process.execPath, PROGRAM, ...words, ...more];
@@ -235,7 +235,7 @@ describe('few descriptors', () => {
     };
     const first = await few('-o', output);
     expect(first.code, first.stderr).toBe(0);
-    for (const i of [150, 299]) rmSync(join(folder, photo(i)));
+    for (const i of [75, 149]) rmSync(join(folder, photo(i)));
     const resumed = await few('-o', output, '--resume');
     expect(resumed.code, resumed.stderr).toBe(0);
     await done(folder, [...words, '-o', `many-${output}`]);

@@ -62,7 +62,7 @@ describe('readNpy', () => {
     ['refused-fortran.npy', 'Expected rows one after the other .* Fortran order'],
     ['refused-fields.npy', 'Expected an array of one type of number'],
     ['refused-scalar.npy', 'Expected rows of numbers .* the shape of its array is \\(\\)'],
-    ['rows.parquet', 'Expected an NPY file but .* does not start like one'],
+    ['rows.safetensors', 'Expected an NPY file but .* does not start like one'],
     ['missing.npy', 'as NPY but it does not exist'],
     ['', 'Expected a file of NPY but .* is not a regular file'],
   ])('refuses %s with the reason', async (file, reason) => {
