@@ -57,7 +57,7 @@ try {
 
 /** The largest resident memory of a run, in bytes. */
 async function peakMemory(words) {
-  const child = spawn(process.execPath, [PROGRAM, ...words], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(PROGRAM, words, { stdio: ['ignore', 'ignore', 'inherit'] });
   let peak = 0;
   const timer = setInterval(() => {
     try {

@@ -1,4 +1,5 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node
+// glibc spreads allocations over eight arenas a processor, which grow apart: two keep the memory of a long run flat.
 import { tmpdir, userInfo } from 'node:os';
 
 // Images are decoded on libuv's threads, whose number is fixed when the first of them starts: at least one for each
