@@ -12,7 +12,7 @@ import { expectOneSentence } from './helpers/rows.js';
 const SHARES = 4;
 
 /** Enough for a share to be at work when something happens to it. */
-const IMAGES = 600;
+const IMAGES = 1600;
 
 /** Rows that a task has written by then. */
 const ROWS = 10;
@@ -36,7 +36,7 @@ describe.skipIf(reason !== undefined)(`on Slurm${reason === undefined ? '' : ` (
     mkdirSync(join(folder, 'photos'));
     const sources = PHOTO_NAMES.map((name) => place(join(folder, name), join(PHOTOS, name)));
     for (let i = 0; i < IMAGES; i += 1) {
-      linkSync(sources[i % sources.length] as string, join(folder, 'photos', `${String(i).padStart(3, '0')}.jpg`));
+      linkSync(sources[i % sources.length] as string, join(folder, 'photos', `${String(i).padStart(4, '0')}.jpg`));
     }
     cluster = await startCluster(folder, {
       nodes: 3,
@@ -69,7 +69,7 @@ describe.skipIf(reason !== undefined)(`on Slurm${reason === undefined ? '' : ` (
 
   const log = (array: string, share: number) => readFileSync(join(folder, `vgg16-${array}_${share}.log`), 'utf8');
   const record = (name: string, share: number) => readJson<RunRecord>(join(folder, name, `part-${share}.csv.run.json`));
-  const photos = Array.from({ length: IMAGES }, (_, i) => `photos/${String(i).padStart(3, '0')}.jpg`);
+  const photos = Array.from({ length: IMAGES }, (_, i) => `photos/${String(i).padStart(4, '0')}.jpg`);
 
   it('an array that loses a node and runs out of time gives, merged, what one run gives', TIMEOUT, async () => {
     const { array, merge } = await submit('labels', photos, ['--batch-size', '1', '--threads', '1']);
