@@ -1,6 +1,6 @@
 /** Activations as text: CSV with a column a number, JSON lines with an array a layer. */
 
-import { float16ToFloat32 } from './arrays/f16.js';
+import { float16ToFloat32 } from '../floats.js';
 import { csvEncoder } from './csv.js';
 import type { RowEncoder } from './encoder.js';
 import { RECORD_VERSION } from './jsonl.js';

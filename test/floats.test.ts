@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { float16ToFloat32, float32ToFloat16 } from '../../../src/output/arrays/f16.js';
-import { bytesOf, fixture } from './files.js';
+import { float16ToFloat32, float32ToFloat16 } from '../src/floats.js';
+import { bytesOf, fixture } from './output/arrays/files.js';
 
 /** NumPy's conversions, made by fixtures/expected/make_arrays.py. */
 const EXPECTED: { toHalf: [number, number][]; widenedSha256: string } = JSON.parse(

@@ -1,6 +1,6 @@
 /**
- * Half floats (IEEE 754 binary16) in their bits, for which JavaScript has no type before Float16Array of Node 24.
- * Sign, 5 bits of exponent, 10 of fraction.
+ * Floats of 16 bits in their bits, for which JavaScript has no type before Float16Array of Node 24: half floats (IEEE 754
+ * binary16: sign, 5 bits of exponent, 10 of fraction) and bfloat16 (the upper half of a float32).
  */
 
 /** Halves with the exponent of infinity. */
@@ -70,4 +70,23 @@ function widen(half: number): number {
   // Subnormal: its leading digit becomes the hidden one.
   const places = Math.clz32(fraction) - 21;
   return sign | ((113 - places) << 23) | (((fraction << places) & 0x3ff) << 13);
+}
+
+/** float32 → bfloat16, to nearest, ties to even, as TensorFlow and PyTorch round. NaN stays NaN. */
+export function float32ToBFloat16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const upper = new Uint16Array(bits.length);
+  for (let index = 0; index < bits.length; index += 1) {
+    const each = bits[index] as number;
+    const isNan = (each & 0x7fffffff) > INFINITY_32;
+    upper[index] = isNan ? (each >>> 16) | 0x40 : rounded(each, 16);
+  }
+  return upper;
+}
+
+/** bfloat16 → float32, exactly. */
+export function bfloat16ToFloat32(values: Uint16Array): Float32Array {
+  const bits = new Uint32Array(values.length);
+  for (let index = 0; index < values.length; index += 1) bits[index] = (values[index] as number) << 16;
+  return new Float32Array(bits.buffer);
 }
