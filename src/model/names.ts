@@ -1,8 +1,9 @@
 /** The names that weight files give to VGG-16's layers, and which tensor of a file is which. */
 
 import { modelError } from '../errors.js';
-import type { WeightLayout } from './tensors.js';
+import { TENSORFLOW_LAYOUT, TORCH_LAYOUT, type WeightLayout } from './tensors.js';
 import { type StoredTensor, shown, type WeightFile } from './weights/file.js';
+import type { BatchNormStep } from './weights/steps.js';
 
 /** One layer a row: the paper's name, torchvision's module, timm's module. */
 const TABLE: readonly (readonly [paper: string, torchvision: string, timm: string])[] = [
@@ -24,6 +25,11 @@ const TABLE: readonly (readonly [paper: string, torchvision: string, timm: strin
   ['fc8', 'classifier.6', 'head.fc'],
 ];
 
+/** torchvision's module of each layer, by the paper's name. */
+export const TORCHVISION_MODULES: ReadonlyMap<string, string> = new Map(
+  TABLE.map(([paper, torchvision]) => [paper, torchvision]),
+);
+
 /** torchvision's and timm's modules that have weights, each with the paper's name of its layer. */
 export const TORCH_MODULES: readonly (readonly [module: string, paper: string])[] = TABLE.flatMap(
   ([paper, torchvision, timm]) => [[torchvision, paper] as const, [timm, paper] as const],
@@ -33,7 +39,11 @@ export const TORCH_MODULES: readonly (readonly [module: string, paper: string])[
 export type Naming = 'vgg16' | 'paper' | 'torch';
 
 /** In which axis order a naming's files hold their tensors. */
-export const LAYOUTS: Readonly<Record<Naming, WeightLayout>> = { vgg16: 'tensorflow', paper: 'torch', torch: 'torch' };
+const LAYOUTS: Readonly<Record<Naming, WeightLayout>> = {
+  vgg16: TENSORFLOW_LAYOUT,
+  paper: TORCH_LAYOUT,
+  torch: TORCH_LAYOUT,
+};
 
 type Part = 'kernel' | 'bias';
 
@@ -59,11 +69,19 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map(
 
 export interface NamedLayer {
   readonly kernel: StoredTensor;
-  readonly bias: StoredTensor;
+  /** Zeros where there is none. */
+  readonly bias: StoredTensor | undefined;
+  /** Of the kernel. */
+  readonly layout: WeightLayout;
+  /** Normalises what the layer reads: it stands after the ReLU of the dense layer before, or after pool5. */
+  readonly normBefore?: BatchNormStep;
+  /** Normalises what the layer gives, before its ReLU. */
+  readonly normAfter?: BatchNormStep;
 }
 
 export interface NamedTensors {
-  readonly naming: Naming;
+  /** `undefined` where not the names but the file's own graph says which tensor is which. */
+  readonly naming: Naming | undefined;
   /** By the paper's names, in the order of the network: 13 convolutions and either no or three dense layers. */
   readonly layers: ReadonlyMap<string, NamedLayer>;
 }
@@ -89,10 +107,14 @@ export function nameTensors(file: WeightFile): NamedTensors {
     found.set(place, tensor);
   }
   if (naming === undefined) throw notVgg16(file, 'it holds no tensors');
-  return { naming, layers: layersIn(found, file) };
+  return { naming, layers: layersIn(found, LAYOUTS[naming], file) };
 }
 
-function layersIn(found: ReadonlyMap<string, StoredTensor>, file: WeightFile): ReadonlyMap<string, NamedLayer> {
+function layersIn(
+  found: ReadonlyMap<string, StoredTensor>,
+  layout: WeightLayout,
+  file: WeightFile,
+): ReadonlyMap<string, NamedLayer> {
   const hasClassifier = [...found.keys()].some((place) => place.startsWith('fc'));
   const layers = new Map<string, NamedLayer>();
   for (const [layer, torchvision, timm] of TABLE) {
@@ -106,7 +128,7 @@ function layersIn(found: ReadonlyMap<string, StoredTensor>, file: WeightFile): R
         otherNetwork(file) ?? `the ${kernel === undefined ? 'kernel' : 'bias'} of ${layer} is missing (${names})`,
       );
     }
-    layers.set(layer, { kernel, bias });
+    layers.set(layer, { kernel, bias, layout });
   }
   return layers;
 }

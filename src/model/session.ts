@@ -4,16 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NamedTensorMap } from '@tensorflow/tfjs-node';
-import { modelError } from '../errors.js';
-import { mapOrdered } from '../stream.js';
 import type { Model } from './card.js';
 import { unpackHalves } from './graph/layer-output.js';
-import type { Load } from './graph/loads.js';
-import type { Feed } from './graph/variables.js';
 import { type CompiledGraph, compileGraph, layoutsOf, type Precision, RUN_SIGNATURE } from './graph/vgg.js';
 import type { OutputRequest } from './output-request.js';
 import { loadTensorFlow, type TensorFlow } from './tensorflow.js';
-import { readTensor } from './weights/read.js';
+import { WeightLoader } from './weight-loader.js';
 
 type SavedModel = Awaited<ReturnType<TensorFlow['node']['loadSavedModel']>>;
 
@@ -62,28 +58,16 @@ export class Session {
   static async open({ model, precision, outputs }: SessionOptions): Promise<Session> {
     const { architecture, preset } = model.card;
     const graph = compileGraph({ architecture, preset, precision, outputs, layouts: layoutsOf(model.weights) });
-    // One group of weights is read while the one before it is assigned, and the first while TensorFlow starts.
-    const groups = mapOrdered(graph.loads, (load) => readGroup(model, load), { concurrency: 1 });
-    let next = groups.next();
-    next.catch(() => {});
-
+    const loader = new WeightLoader(model, graph.loads);
     const tf = loadTensorFlow();
     const folder = mkdtempSync(join(tmpdir(), 'vgg16-'));
     try {
       writeFileSync(join(folder, 'saved_model.pb'), graph.savedModel);
-      // All signatures of one path share one TensorFlow session, so the variables that one assigns another reads.
-      const signature = (name: string) => tf.node.loadSavedModel(folder, ['serve'], name);
-      const run = await signature(RUN_SIGNATURE);
-      for (;;) {
-        const { value: group, done } = await next;
-        if (done) break;
-        next = groups.next();
-        next.catch(() => {});
-        assign(tf, model, await signature(group.signature), group.values);
-      }
+      const run = await tf.node.loadSavedModel(folder, ['serve'], RUN_SIGNATURE);
+      await loader.assign(tf, folder);
       return new Session(tf, run, graph);
     } finally {
-      await groups.return(undefined);
+      await loader.close();
       rmSync(folder, { recursive: true, force: true });
     }
   }
@@ -118,32 +102,5 @@ export class Session {
 
   close(): void {
     this.#run.dispose();
-  }
-}
-
-/** Weights as they are fed, by the feeds' names. */
-type Values = readonly (Feed & { readonly data: Float32Array })[];
-
-async function readGroup(model: Model, { signature, feeds }: Load): Promise<{ signature: string; values: Values }> {
-  const values = feeds.map(async (feed) => {
-    const source = model.weights[feed.layer]?.[feed.part];
-    if (source === undefined) throw modelError(`Expected weights of ${feed.layer} but ${model.card.name} has none.`);
-    const elements = feed.shape.reduce((product, size) => product * size, 1);
-    return { ...feed, data: await readTensor(source, elements) };
-  });
-  return { signature, values: await Promise.all(values) };
-}
-
-/** Fills the variables of one group and closes its signature. */
-function assign(tf: TensorFlow, model: Model, load: SavedModel, values: Values): void {
-  const feeds = Object.fromEntries(
-    values.map(({ name, data, shape }) => [name, tf.tensor(data, [...shape], 'float32')]),
-  );
-  const answers = load.predict(feeds) as NamedTensorMap;
-  const bad = values.find(({ name }) => answers[name]?.dataSync()[0] !== 1);
-  tf.dispose([...Object.values(feeds), ...Object.values(answers)]);
-  load.dispose();
-  if (bad !== undefined) {
-    throw modelError(`Expected finite weights but ${bad.name} of ${model.card.name} holds NaN or infinity.`);
   }
 }

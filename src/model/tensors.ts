@@ -6,26 +6,109 @@ export type WeightType = 'f64' | 'f32' | 'f16' | 'bf16';
 /** Bytes of one element. */
 export const WEIGHT_BYTES: Readonly<Record<WeightType, number>> = { f64: 8, f32: 4, f16: 2, bf16: 2 };
 
-/**
- * Axis order in the file. `tensorflow`: [h, w, in, out] and [in, out], fc6 reading (h, w, c).
- * `torch`: [out, in, h, w] and [out, in], fc6 reading (c, h, w); timm's fc6 [out, c, h, w] is the same bytes.
- */
-export type WeightLayout = 'tensorflow' | 'torch';
+/** Element types of quantised weights. */
+export type QuantizedType = 'u8' | 'i8' | 'u16';
 
-/** A contiguous, uncompressed range of a file: safetensors, and the records of a torch zip, are such. */
-export interface FileTensor {
-  readonly kind: 'file';
+export const QUANTIZED_BYTES: Readonly<Record<QuantizedType, number>> = { u8: 1, i8: 1, u16: 2 };
+
+/**
+ * Axis order in the file. The first half says how a kernel lies: `hwio` is [h, w, in, out] and [in, out] (TensorFlow),
+ * `oihw` is [out, in, h, w] and [out, in] (PyTorch, ONNX, Caffe; timm's fc6 [out, c, h, w] is the same bytes). The
+ * second says in which order fc6 reads pool5, for any other layer it means nothing.
+ */
+export type WeightLayout = 'hwio/hwc' | 'hwio/chw' | 'oihw/hwc' | 'oihw/chw';
+
+/** TensorFlow's own order, and that of this project's files. */
+export const TENSORFLOW_LAYOUT = 'hwio/hwc';
+
+/** PyTorch's. */
+export const TORCH_LAYOUT = 'oihw/chw';
+
+/** Consecutive bytes of a file. */
+export interface FileRange {
   readonly file: string;
   /** From the start of the file, in bytes. */
   readonly offset: number;
-  /** Equals the product of the layer's shape times the element size. */
   readonly byteLength: number;
+}
+
+/** A contiguous, uncompressed range of a file: safetensors, and the records of a torch zip, are such. */
+export interface RangePlace extends FileRange {
+  readonly kind: 'range';
   readonly type: WeightType;
-  readonly layout: WeightLayout;
+}
+
+/** Ranges of files that together hold the values in order: the shards of a tfjs model cut tensors anywhere. */
+export interface PiecesPlace {
+  readonly kind: 'pieces';
+  readonly type: WeightType;
+  readonly pieces: readonly FileRange[];
+}
+
+/** Integers, of which the values are `scale * integer + offset`; each list has one number, or one for each index of `axis`. */
+export interface QuantizedPlace {
+  readonly kind: 'quantized';
+  readonly type: QuantizedType;
+  readonly pieces: readonly FileRange[];
+  readonly scale: readonly number[];
+  readonly offset: readonly number[];
+  readonly axis: number;
+}
+
+/** A dataset of an HDF5 file, which may be a member, stored as it is, of a zip: `start` and `byteLength` say where. */
+export interface Hdf5Place {
+  readonly kind: 'hdf5';
+  readonly type: WeightType;
+  readonly file: string;
+  readonly start: number;
+  readonly byteLength: number;
+  /** The dataset's path from the root group. */
+  readonly dataset: string;
+}
+
+/** Where the values of a stored tensor lie. */
+export type Place = RangePlace | PiecesPlace | QuantizedPlace | Hdf5Place;
+
+/** A tensor of a file. */
+export interface StoredSource {
+  readonly kind: 'stored';
+  readonly place: Place;
+  /** In the order of the file. */
+  readonly shape: readonly number[];
+}
+
+/** Another tensor, its values times a factor for each index of one axis: a batch normalisation folded into a kernel. */
+export interface ScaledSource {
+  readonly kind: 'scaled';
+  readonly of: TensorSource;
+  /** Of `of`. */
+  readonly shape: readonly number[];
+  readonly axis: number;
+  readonly factors: Float64Array;
+}
+
+/**
+ * A bias to which is added what a shift of the layer's inputs gives: `bias[o] + sum over i of shift[i] * kernel[i, o]`, a
+ * batch normalisation between a ReLU and this layer.
+ */
+export interface ShiftedSource {
+  readonly kind: 'shifted';
+  readonly bias: TensorSource;
+  readonly kernel: TensorSource;
+  /** Of the kernel, two axes: units in and units out in the order that `inputAxis` says. */
+  readonly shape: readonly number[];
+  readonly inputAxis: 0 | 1;
+  readonly shift: Float64Array;
+}
+
+/** Values that are at hand: of a layer without bias, or with a folded one. */
+export interface ValuesSource {
+  readonly kind: 'values';
+  readonly values: Float32Array;
 }
 
 /** Uniform in [-bound, bound), made by the generator of `random.ts`. */
-export interface RandomTensor {
+export interface RandomSource {
   readonly kind: 'random';
   /** 32-bit seed of the whole network. */
   readonly seed: number;
@@ -34,12 +117,14 @@ export interface RandomTensor {
   readonly bound: number;
 }
 
-export type TensorSource = FileTensor | RandomTensor;
+export type TensorSource = StoredSource | ScaledSource | ShiftedSource | ValuesSource | RandomSource;
 
 /** The weights of one layer, by the paper's name. */
 export interface LayerWeights {
   readonly kernel: TensorSource;
   readonly bias: TensorSource;
+  /** Of the kernel. */
+  readonly layout: WeightLayout;
 }
 
 export type Weights = Readonly<Record<string, LayerWeights>>;

@@ -16,9 +16,7 @@ function infer(shapes: Readonly<Record<string, Entry>>) {
       name,
       shape,
       dtype,
-      type: dtype === 'F32' ? 'f32' : undefined,
-      offset: 0,
-      byteLength: 0,
+      place: dtype === 'F32' ? { kind: 'range', file: 'some.pth', offset: 0, byteLength: 0, type: 'f32' } : undefined,
     })),
   };
   return inferArchitecture(nameTensors(file), 224, file);
@@ -74,7 +72,7 @@ describe('inferArchitecture', () => {
       { shape: [5, 6] },
       'reads 6 values, expected 2 times a square',
     ],
-    ['an input of 64,000 pixels', 'classifier.0.weight', { shape: [5, 2 * 2000 ** 2] }, 'at most 4096 pixels'],
+    ['an input of 64,000 pixels', 'classifier.0.weight', { shape: [5, 2 * 2000 ** 2] }, 'to 4096 pixels'],
     ['fc7 that does not follow fc6', 'classifier.3.weight', { shape: [4, 6] }, 'to read 5 values but it reads 6'],
     ['fc8 that does not follow fc7', 'classifier.6.weight', { shape: [3, 5] }, 'to read 4 values but it reads 5'],
     [

@@ -13,6 +13,35 @@ describe('parseLabels', () => {
     expect(parseLabels(text, 'labels')).toEqual(['cat', 'dog', 'owl']);
   });
 
+  it.each([
+    ['one column', 'cat\ndog\nowl\n'],
+    ['a header', '\uFEFFlabel\r\ncat\r\ndog\r\nowl\r\n'],
+    ['index and label, in any order', 'label,index\nowl,2\ncat,0\ndog,1\n'],
+    ['index, WordNet id and label without a header', '2,n01621127,owl\n0,n02121808,cat\n1,n02084071,dog\n'],
+    ['columns that mean nothing', 'class_id,split,class_name\n0,train,cat\n1,train,dog\n2,test,owl\n'],
+    ['class for the index beside a name', 'class,name\n1,dog\n0,cat\n2,owl\n'],
+    ['class for the label beside an index', 'index,class\n0,cat\n1,dog\n2,owl\n'],
+  ])('reads CSV with %s', (_what, text) => {
+    expect(parseLabels(text, 'labels.csv')).toEqual(['cat', 'dog', 'owl']);
+  });
+
+  it('reads quoted cells of CSV', () => {
+    expect(parseLabels('index,label\n0,"tench, Tinca"\n1,"a ""b"""\n', 'l.CSV')).toEqual(['tench, Tinca', 'a "b"']);
+  });
+
+  it.each([
+    ['an index twice', '0,cat\n0,dog\n', 'occurs twice'],
+    ['a gap', '0,cat\n2,dog\n', '1 is missing'],
+    ['no index', 'cat,dog\nowl,crane\n', '"cat"'],
+    ['a header only', 'index,label\n', 'header only'],
+    ['rows of different lengths', '0,cat\n1\n', 'CSV'],
+    ['an open quote', '0,"cat\n1,dog\n', 'CSV'],
+    ['an empty label', '0,cat\n1,\n', 'class 1'],
+  ])('refuses CSV with %s', (_what, text, expected) => {
+    expect(() => parseLabels(text, 'my.csv')).toThrow(expected);
+    expect(() => parseLabels(text, 'my.csv')).toThrow('my.csv');
+  });
+
   it('keeps commas, quotes and repeated labels as they are', () => {
     expect(parseLabels('crane\n"tench", Tinca\ncrane', 'l')).toEqual(['crane', '"tench", Tinca', 'crane']);
   });

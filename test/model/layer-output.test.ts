@@ -124,7 +124,7 @@ describe('float16', () => {
   const scaled = (bound: number) => {
     const { fc8 } = model.weights;
     if (fc8?.kernel.kind !== 'random' || fc8.bias.kind !== 'random') throw new Error('Expected random weights.');
-    const weights = { kernel: { ...fc8.kernel, bound }, bias: { ...fc8.bias, bound } };
+    const weights = { ...fc8, kernel: { ...fc8.kernel, bound }, bias: { ...fc8.bias, bound } };
     return { ...model, weights: { ...model.weights, fc8: weights } };
   };
 

@@ -12,9 +12,7 @@ const file = (shapes: Readonly<Record<string, Entry>>): WeightFile => ({
     name,
     shape,
     dtype: 'F32',
-    type: 'f32',
-    offset: 0,
-    byteLength: 0,
+    place: { kind: 'range', file: 'some.pth', offset: 0, byteLength: 0, type: 'f32' },
   })),
 });
 const without = (...names: string[]) =>

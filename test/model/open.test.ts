@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { IMAGENET_LABELS } from '../../src/model/imagenet-labels.js';
 import { MINI_FILE } from '../../src/model/known.js';
 import { type OpenOptions, openModel } from '../../src/model/open.js';
-import type { FileTensor } from '../../src/model/tensors.js';
+import type { TensorSource } from '../../src/model/tensors.js';
 import { readTensor } from '../../src/model/weights/read.js';
 import {
   failure,
@@ -50,10 +50,12 @@ describe('openModel, weight files of PyTorch and timm', () => {
     expect(model.card.labels).toBeNull();
     expect(model.card.name).toBe(name.replace(/\.\w+$/, ''));
     expect(model.file).toEqual({ path, bytes: readFileSync(path).length });
-    const sum = async (source: unknown) => {
-      const tensor = source as FileTensor;
-      expect(tensor.layout).toBe('torch');
-      const values = await readTensor(tensor, tensor.byteLength / (tensor.type === 'bf16' ? 2 : 4));
+    const sum = async (source: TensorSource | undefined) => {
+      if (source?.kind !== 'stored') throw new Error('Expected a tensor of the file.');
+      const values = await readTensor(
+        source,
+        source.shape.reduce((a, b) => a * b, 1),
+      );
       return values.reduce((a, b) => a + b, 0);
     };
     // bfloat16 keeps 8 bits; the sums are of at most 2,304 values below 1.
@@ -64,6 +66,7 @@ describe('openModel, weight files of PyTorch and timm', () => {
       ['fc6', 'classifier.0'],
       ['fc8', 'classifier.6'],
     ] as const) {
+      expect(model.weights[layer]?.layout).toBe('oihw/chw');
       expect(await sum(model.weights[layer]?.kernel)).toBeCloseTo(
         slimExpected.sums[`${torch}.weight`] as number,
         digits,
@@ -148,7 +151,10 @@ describe('openModel, files with a card', () => {
       preset: { resize: 36, crop: 32, channels: 'BGR', mean: [1, 2, 3] },
       accuracy: { top1: 50, on: 'nothing' },
     });
-    expect(weights.fc6?.kernel).toMatchObject({ kind: 'file', layout: 'tensorflow', byteLength: 2 * 5 * 4 });
+    expect(weights.fc6).toMatchObject({
+      layout: 'hwio/hwc',
+      kernel: { place: { kind: 'range', byteLength: 2 * 5 * 4 } },
+    });
   });
 
   it.each<[string, (card: LooseCard) => void]>([

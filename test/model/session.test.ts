@@ -136,12 +136,9 @@ describe('Session', () => {
       const bias = new Float32Array(architecture.convolutions[0]?.[1] ?? 0).fill(bad, 3, 4);
       writeFileSync(file, bias);
       const source = {
-        kind: 'file',
-        file,
-        offset: 0,
-        byteLength: bias.byteLength,
-        type: 'f32',
-        layout: 'tensorflow',
+        kind: 'stored',
+        place: { kind: 'range', file, offset: 0, byteLength: bias.byteLength, type: 'f32' },
+        shape: [bias.length],
       } as const;
       const { conv1_2 } = model.weights;
       if (conv1_2 === undefined) throw new Error('Expected weights of conv1_2.');

@@ -3,36 +3,24 @@
  * messages and nothing of VGG-16. Op and attribute names are those of TensorFlow's op definitions.
  */
 
-import { type AttrValue, type NodeDef, proto, type SignatureDef, type TensorInfo } from './proto.js';
+import {
+  type Attribute,
+  DType,
+  type Node,
+  nodeMessage,
+  type Saver,
+  type Signature,
+  saverMessage,
+  signatureMessage,
+} from './messages.js';
+import { type FunctionDef, proto } from './proto.js';
 
-/** `DataType` of tensorflow/core/framework/types.proto. */
-export const DType = { float32: 1, int32: 3, uint8: 4, bool: 10, bfloat16: 14, half: 19 } as const;
-export type DType = (typeof DType)[keyof typeof DType];
+export { type Attribute, DType, type Node, type Saver, type Signature, type SignatureTensor } from './messages.js';
 
-/** The value of one node attribute. */
-export type Attribute =
-  | { readonly type: DType }
-  | { readonly shape: readonly number[] }
-  | { readonly int: number }
-  | { readonly ints: readonly number[] }
-  | { readonly text: string }
-  | { readonly flag: boolean }
-  | {
-      readonly constant: {
-        readonly dtype: DType;
-        readonly shape: readonly number[];
-        readonly values: readonly number[];
-      };
-    };
-
-/** The name of a node; `^name` as an input waits for the node without reading it. */
-export type Node = string;
-
-/** A signature: feeds and fetches by the names that the caller uses. */
-export interface Signature {
-  readonly inputs: Readonly<Record<string, { readonly node: Node; readonly dtype: DType }>>;
-  /** `output` is the index of the node's output. */
-  readonly outputs: Readonly<Record<string, { readonly node: Node; readonly output?: number; readonly dtype: DType }>>;
+export interface SavedModelOptions {
+  readonly saver?: Saver;
+  /** `VariableDef`s, by which TensorFlow's Python lists the variables. */
+  readonly variables?: readonly Uint8Array[];
 }
 
 /** The producer version of TensorFlow 2.9's GraphDefs, the oldest runtime in use: newer ones read it. */
@@ -40,25 +28,37 @@ const GRAPH_VERSION = 1087;
 
 export class GraphBuilder {
   readonly #graph = new proto.GraphDef();
+  readonly #library = new proto.FunctionDefLibrary();
   readonly #names = new Set<string>();
 
   constructor() {
     const version = new proto.VersionDef();
     version.setProducer(GRAPH_VERSION);
     this.#graph.setVersions(version);
+    this.#graph.setLibrary(this.#library);
   }
 
   /** Adds a node and returns its name. Throws on a name that is taken. */
   node(op: string, name: string, inputs: readonly Node[], attributes: Readonly<Record<string, Attribute>> = {}): Node {
     if (this.#names.has(name)) throw new Error(`Expected a new node name but ${name} is taken.`);
     this.#names.add(name);
-    const node: NodeDef = new proto.NodeDef();
-    node.setName(name);
-    node.setOp(op);
-    node.setInputList([...inputs]);
-    for (const [key, value] of Object.entries(attributes)) node.getAttrMap().set(key, attributeMessage(value));
-    this.#graph.addNode(node);
+    this.#graph.addNode(nodeMessage(op, name, inputs, attributes));
     return name;
+  }
+
+  /** Adds a function that nodes may call by its name. */
+  define(definition: FunctionDef): void {
+    this.#library.addFunction(definition);
+  }
+
+  /** A constant text. */
+  text(name: string, value: string): Node {
+    return this.node('Const', name, [], { dtype: { type: DType.string }, value: { texts: value } });
+  }
+
+  /** A constant list of texts. */
+  texts(name: string, values: readonly string[]): Node {
+    return this.node('Const', name, [], { dtype: { type: DType.string }, value: { texts: values } });
   }
 
   /** A constant of `values.length` elements, or a scalar for a number. */
@@ -79,7 +79,7 @@ export class GraphBuilder {
   }
 
   /** The graph and its signatures as the bytes of a `saved_model.pb`. */
-  savedModel(signatures: Readonly<Record<string, Signature>>): Uint8Array {
+  savedModel(signatures: Readonly<Record<string, Signature>>, options: SavedModelOptions = {}): Uint8Array {
     const info = new proto.MetaGraphDef.MetaInfoDef();
     info.setTagsList(['serve']);
     const metaGraph = new proto.MetaGraphDef();
@@ -87,6 +87,17 @@ export class GraphBuilder {
     metaGraph.setGraphDef(this.#graph);
     for (const [name, signature] of Object.entries(signatures)) {
       metaGraph.getSignatureDefMap().set(name, signatureMessage(signature));
+    }
+    const { saver, variables = [] } = options;
+    if (saver !== undefined) metaGraph.setSaverDef(saverMessage(saver));
+    if (variables.length > 0) {
+      const list = new proto.CollectionDef.BytesList();
+      list.setValueList(variables.map((bytes) => Buffer.from(bytes).toString('base64')));
+      for (const collection of ['variables', 'trainable_variables']) {
+        const message = new proto.CollectionDef();
+        message.setBytesList(list);
+        metaGraph.getCollectionDefMap().set(collection, message);
+      }
     }
     const model = new proto.SavedModel();
     model.setSavedModelSchemaVersion(1);
@@ -124,64 +135,4 @@ export function reduce(g: GraphBuilder, op: 'Sum' | 'Mean' | 'Max', name: string
     Tidx: { type: DType.int32 },
     keep_dims: { flag: false },
   });
-}
-
-function shapeMessage(shape: readonly number[]) {
-  const message = new proto.TensorShape();
-  for (const size of shape) {
-    const dim = new proto.TensorShape.Dim();
-    dim.setSize(size);
-    message.addDim(dim);
-  }
-  return message;
-}
-
-function attributeMessage(value: Attribute): AttrValue {
-  const message = new proto.AttrValue();
-  if ('type' in value) {
-    message.setType(value.type);
-  } else if ('shape' in value) {
-    message.setShape(shapeMessage(value.shape));
-  } else if ('int' in value) {
-    message.setI(value.int);
-  } else if ('ints' in value) {
-    const list = new proto.AttrValue.ListValue();
-    list.setIList([...value.ints]);
-    message.setList(list);
-  } else if ('text' in value) {
-    message.setS(Buffer.from(value.text).toString('base64'));
-  } else if ('flag' in value) {
-    message.setB(value.flag);
-  } else {
-    const { dtype, shape, values } = value.constant;
-    const tensor = new proto.Tensor();
-    tensor.setDtype(dtype);
-    tensor.setTensorShape(shapeMessage(shape));
-    if (dtype === DType.float32) tensor.setFloatValList([...values]);
-    else tensor.setIntValList([...values]);
-    message.setTensor(tensor);
-  }
-  return message;
-}
-
-function signatureMessage({ inputs, outputs }: Signature): SignatureDef {
-  const message = new proto.SignatureDef();
-  message.setMethodName('tensorflow/serving/predict');
-  for (const [key, { node, dtype }] of Object.entries(inputs)) {
-    message.getInputsMap().set(key, tensorInfo(`${node}:0`, dtype));
-  }
-  for (const [key, { node, output = 0, dtype }] of Object.entries(outputs)) {
-    message.getOutputsMap().set(key, tensorInfo(`${node}:${output}`, dtype));
-  }
-  return message;
-}
-
-function tensorInfo(name: string, dtype: DType): TensorInfo {
-  const info = new proto.TensorInfo();
-  info.setName(name);
-  info.setDtype(dtype);
-  const shape = new proto.TensorShape();
-  shape.setUnknownRank(true);
-  info.setTensorShape(shape);
-  return info;
 }

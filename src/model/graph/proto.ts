@@ -25,10 +25,18 @@ interface Tensor extends Message {
   setTensorShape(shape: TensorShape): void;
   setFloatValList(values: number[]): void;
   setIntValList(values: number[]): void;
+  /** Bytes, as base64. */
+  setStringValList(values: string[]): void;
 }
 
 interface ListValue extends Message {
   setIList(values: number[]): void;
+  setTypeList(values: number[]): void;
+  setShapeList(values: TensorShape[]): void;
+}
+
+interface NameAttrList extends Message {
+  setName(name: string): void;
 }
 
 export interface AttrValue extends Message {
@@ -37,9 +45,11 @@ export interface AttrValue extends Message {
   /** Bytes, as base64. */
   setS(text: string): void;
   setI(value: number): void;
+  setF(value: number): void;
   setB(flag: boolean): void;
   setList(list: ListValue): void;
   setTensor(tensor: Tensor): void;
+  setFunc(called: NameAttrList): void;
 }
 
 export interface NodeDef extends Message {
@@ -53,9 +63,31 @@ interface VersionDef extends Message {
   setProducer(version: number): void;
 }
 
+interface ArgDef extends Message {
+  setName(name: string): void;
+  setType(type: number): void;
+}
+
+interface OpDef extends Message {
+  setName(name: string): void;
+  setInputArgList(args: ArgDef[]): void;
+  setOutputArgList(args: ArgDef[]): void;
+}
+
+export interface FunctionDef extends Message {
+  setSignature(signature: OpDef): void;
+  addNodeDef(node: NodeDef): void;
+  getRetMap(): MessageMap<string>;
+}
+
+interface FunctionDefLibrary extends Message {
+  addFunction(definition: FunctionDef): void;
+}
+
 interface GraphDef extends Message {
   addNode(node: NodeDef): void;
   setVersions(version: VersionDef): void;
+  setLibrary(library: FunctionDefLibrary): void;
 }
 
 export interface TensorInfo extends Message {
@@ -74,9 +106,28 @@ interface MetaInfoDef extends Message {
   setTagsList(tags: string[]): void;
 }
 
+export interface SaverDef extends Message {
+  setFilenameTensorName(name: string): void;
+  setSaveTensorName(name: string): void;
+  setRestoreOpName(name: string): void;
+  /** 2: the checkpoints of today. */
+  setVersion(version: number): void;
+}
+
+interface BytesList extends Message {
+  /** As base64. */
+  setValueList(values: string[]): void;
+}
+
+interface CollectionDef extends Message {
+  setBytesList(list: BytesList): void;
+}
+
 interface MetaGraphDef extends Message {
   setMetaInfoDef(info: MetaInfoDef): void;
   setGraphDef(graph: GraphDef): void;
+  setSaverDef(saver: SaverDef): void;
+  getCollectionDefMap(): MessageMap<CollectionDef>;
   getSignatureDefMap(): MessageMap<SignatureDef>;
 }
 
@@ -87,10 +138,16 @@ interface SavedModel extends Message {
 
 interface Proto {
   readonly AttrValue: (new () => AttrValue) & { readonly ListValue: new () => ListValue };
+  readonly CollectionDef: (new () => CollectionDef) & { readonly BytesList: new () => BytesList };
+  readonly FunctionDef: new () => FunctionDef;
+  readonly FunctionDefLibrary: new () => FunctionDefLibrary;
   readonly GraphDef: new () => GraphDef;
   readonly MetaGraphDef: (new () => MetaGraphDef) & { readonly MetaInfoDef: new () => MetaInfoDef };
+  readonly NameAttrList: new () => NameAttrList;
   readonly NodeDef: new () => NodeDef;
+  readonly OpDef: (new () => OpDef) & { readonly ArgDef: new () => ArgDef };
   readonly SavedModel: new () => SavedModel;
+  readonly SaverDef: new () => SaverDef;
   readonly SignatureDef: new () => SignatureDef;
   readonly Tensor: new () => Tensor;
   readonly TensorInfo: new () => TensorInfo;

@@ -4,6 +4,7 @@
  */
 
 import { type Architecture, layersOf, weightLayersOf } from '../architecture.js';
+import { isOutputFirst } from '../infer.js';
 import type { Preset } from '../preset.js';
 import type { WeightLayout } from '../tensors.js';
 import { cast, DType, type GraphBuilder, type Node, reshape } from './builder.js';
@@ -59,29 +60,51 @@ function kernelSource({ layer, architecture, preset, layouts }: LayerSpec, shape
   const layout = layouts[layer];
   if (layout === undefined) throw new Error(`Expected a weight layout for ${layer} but received none.`);
   const name = `${layer}/kernel`;
-  const inOrder: Source =
-    layout === 'torch' ? torchSource(name, layer, architecture, shape) : { shape, order: (_, value) => value };
+  const inOrder = sourceInOrder(name, layout, poolShape(layer, architecture), shape);
   if (preset.channels === 'RGB' || layer !== layersOf(architecture)[0]?.name) return inOrder;
   // Pixels come in as RGB: turning the first kernel round once is cheaper than turning every image.
   return { shape: inOrder.shape, order: (g, value) => reverse(g, `${name}/rgb`, inOrder.order(g, value), 2) };
 }
 
-function torchSource(name: string, layer: string, architecture: Architecture, shape: readonly number[]): Source {
+/** pool5, [h, w, c], for the layer that reads it flattened. */
+function poolShape(layer: string, architecture: Architecture): readonly number[] | undefined {
+  if (layer !== 'fc6') return undefined;
+  return layersOf(architecture).findLast(({ kind }) => kind === 'pool')?.outputShape;
+}
+
+/** `shape` is the kernel's in TensorFlow's order; `pool` what a dense layer reads flattened, if it does. */
+function sourceInOrder(
+  name: string,
+  layout: WeightLayout,
+  pool: readonly number[] | undefined,
+  shape: readonly number[],
+): Source {
+  const outputFirst = isOutputFirst(layout);
   const [h = 0, w = 0, input = 0, output = 0] = shape;
   if (shape.length === 4) {
+    if (!outputFirst) return { shape, order: (_, value) => value };
     return { shape: [output, input, h, w], order: (g, value) => transpose(g, `${name}/hwio`, value, [2, 3, 1, 0]) };
   }
   const [inputs = 0, units = 0] = shape;
-  if (layer !== 'fc6') {
+  if (pool === undefined || layout.endsWith('hwc')) {
+    if (!outputFirst) return { shape, order: (_, value) => value };
     return { shape: [units, inputs], order: (g, value) => transpose(g, `${name}/io`, value, [1, 0]) };
   }
   // PyTorch flattens pool5 as (c, h, w), TensorFlow as (h, w, c).
-  const [rows = 0, columns = 0, channels = 0] =
-    layersOf(architecture).findLast(({ kind }) => kind === 'pool')?.outputShape ?? [];
+  const [rows = 0, columns = 0, channels = 0] = pool;
+  const [from, permutation] = outputFirst
+    ? [
+        [units, channels, rows, columns],
+        [2, 3, 1, 0],
+      ]
+    : [
+        [channels, rows, columns, units],
+        [1, 2, 0, 3],
+      ];
   return {
-    shape: [units, channels, rows, columns],
+    shape: from,
     order: (g, value) =>
-      reshape(g, `${name}/io`, transpose(g, `${name}/hwio`, value, [2, 3, 1, 0]), [inputs, units], DType.float32),
+      reshape(g, `${name}/io`, transpose(g, `${name}/hwio`, value, permutation), [inputs, units], DType.float32),
   };
 }
 

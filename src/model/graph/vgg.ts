@@ -8,11 +8,12 @@
 
 import { type Architecture, INPUT_CHANNELS, type Layer, layersOf } from '../architecture.js';
 import { findLayer } from '../layer-names.js';
-import type { Activation, OutputRequest } from '../output-request.js';
+import type { OutputRequest } from '../output-request.js';
 import type { Preset } from '../preset.js';
 import type { WeightLayout, Weights } from '../tensors.js';
 import { cast, DType, GraphBuilder, type Node, reshape } from './builder.js';
 import { layerOutput } from './layer-output.js';
+import { convolution, dense, logits, maxPool, type Sides, type WeightedLayer } from './layers.js';
 import { groupFeeds, type Load, loadSignature } from './loads.js';
 import { type Feed, layerVariables } from './variables.js';
 
@@ -53,21 +54,13 @@ export interface GraphSpec {
 
 /** The axis order of each layer's kernel in `weights`. */
 export function layoutsOf(weights: Weights): Record<string, WeightLayout> {
-  return Object.fromEntries(
-    Object.entries(weights).map(([layer, { kernel }]) => [
-      layer,
-      kernel.kind === 'file' ? kernel.layout : 'tensorflow',
-    ]),
-  );
+  return Object.fromEntries(Object.entries(weights).map(([layer, { layout }]) => [layer, layout]));
 }
 
 /** Compiles the graph. Throws MODEL_INVALID when an output names no layer of the architecture. */
 export function compileGraph(spec: GraphSpec): CompiledGraph {
   return new VggCompiler(spec).compile();
 }
-
-/** A layer before and after its ReLU; the same node twice where it has none. */
-type Sides = Readonly<Record<Activation, Node>>;
 
 class VggCompiler {
   readonly #g = new GraphBuilder();
@@ -99,19 +92,19 @@ class VggCompiler {
     for (const layer of layers.slice(0, last + 1)) {
       let sides: Sides;
       if (layer.kind === 'conv') {
-        sides = this.#convolution(layer.name, h); // [N, size, size, width]
+        sides = convolution(this.#g, this.#layer(layer.name), h); // [N, size, size, width]
       } else if (layer.kind === 'pool') {
-        sides = this.#maxPool(layer.name, h); // [N, size / 2, size / 2, width]
+        sides = maxPool(this.#g, layer.name, h, this.#dtype); // [N, size / 2, size / 2, width]
       } else if (layer.name === 'fc6') {
         h = reshape(this.#g, 'flatten', h, [-1, layer.inputShape[0] ?? 0], this.#dtype); // [N, h * w * c]
         h = this.#addRows(h); // [N + P, h * w * c]
-        sides = this.#dense(layer.name, h); // [N + P, 4096]
+        sides = dense(this.#g, this.#layer(layer.name), h); // [N + P, 4096]
       } else if (layer.name === 'fc7') {
-        sides = this.#dense(layer.name, h); // [N + P, 4096]
+        sides = dense(this.#g, this.#layer(layer.name), h); // [N + P, 4096]
       } else {
         // The last layer is 0.03 % of the work and its output is what people read: float32 at every precision.
         h = cast(this.#g, `${layer.name}/input`, h, this.#dtype, DType.float32);
-        sides = this.#logits(layer.name, h); // [N + P, classes]
+        sides = logits(this.#g, this.#layer(layer.name, DType.float32), h); // [N + P, classes]
       }
       this.#requested(layer, sides);
       h = sides.post;
@@ -166,52 +159,10 @@ class VggCompiler {
     return { image, normalised: cast(this.#g, 'image/activations', normalised, DType.float32, this.#dtype), words };
   }
 
-  #convolution(name: string, x: Node): Sides {
-    const { kernel, bias } = this.#variables(name, this.#dtype);
-    const y = this.#g.node('Conv2D', name, [x, kernel], {
-      T: { type: this.#dtype },
-      strides: { ints: [1, 1, 1, 1] },
-      padding: { text: 'SAME' },
-      data_format: { text: 'NHWC' },
-    });
-    return this.#biasRelu(name, y, bias);
-  }
-
-  #maxPool(name: string, x: Node): Sides {
-    const y = this.#g.node('MaxPool', name, [x], {
-      T: { type: this.#dtype },
-      ksize: { ints: [1, 2, 2, 1] },
-      strides: { ints: [1, 2, 2, 1] },
-      padding: { text: 'VALID' },
-    });
-    return { pre: y, post: y };
-  }
-
-  #dense(name: string, x: Node): Sides {
-    const { kernel, bias } = this.#variables(name, this.#dtype);
-    return this.#biasRelu(name, this.#g.node('MatMul', name, [x, kernel], { T: { type: this.#dtype } }), bias);
-  }
-
   /** Adds the rows of zeros that `paddings` says. */
   #addRows(x: Node): Node {
     const types = { T: { type: this.#dtype }, Tpaddings: { type: DType.int32 } };
     return this.#g.node('Pad', 'flatten/padded', [x, this.#paddings], types);
-  }
-
-  /** A dense layer without ReLU. */
-  #logits(name: string, x: Node): Sides {
-    const float = { T: { type: DType.float32 } };
-    const { kernel, bias } = this.#variables(name, DType.float32);
-    const product = this.#g.node('MatMul', name, [x, kernel], float);
-    const y = this.#g.node('BiasAdd', `${name}/BiasAdd`, [product, bias], float);
-    return { pre: y, post: y };
-  }
-
-  /** TensorFlow fuses both into the layer before them; where `pre` is an output, only the bias. */
-  #biasRelu(name: string, y: Node, bias: Node): Sides {
-    const type = { T: { type: this.#dtype } };
-    const pre = this.#g.node('BiasAdd', `${name}/BiasAdd`, [y, bias], type);
-    return { pre, post: this.#g.node('Relu', `${name}/Relu`, [pre], type) };
   }
 
   /** The k best classes. Softmax keeps the order, so the sorted probabilities belong to the sorted logits. */
@@ -226,11 +177,11 @@ class VggCompiler {
     this.#outputs['top_k/probabilities'] = { node: probabilities, dtype: DType.float32 };
   }
 
-  /** A layer's variables; their feeds are collected for the signatures that load them. */
-  #variables(layer: string, dtype: DType): { kernel: Node; bias: Node } {
+  /** A layer with its variables; their feeds are collected for the signatures that load them. */
+  #layer(name: string, dtype = this.#dtype): WeightedLayer {
     const { architecture, preset, layouts } = this.#spec;
-    const { kernel, bias, feeds } = layerVariables(this.#g, { layer, dtype, architecture, preset, layouts });
+    const { kernel, bias, feeds } = layerVariables(this.#g, { layer: name, dtype, architecture, preset, layouts });
     this.#feeds.push(...feeds);
-    return { kernel, bias };
+    return { name, kernel, bias, dtype };
   }
 }

@@ -3,7 +3,8 @@
 import type { Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { ExitCode, modelError, RunError } from '../../errors.js';
-import { WEIGHT_BYTES, type WeightType } from '../tensors.js';
+import { type Place, WEIGHT_BYTES, type WeightType } from '../tensors.js';
+import type { Step } from './steps.js';
 
 /** A tensor as its file describes it; its place has been checked against the file's size. */
 export interface StoredTensor {
@@ -12,20 +13,31 @@ export interface StoredTensor {
   /** The file's own name of the element type: F32, torch.LongStorage … */
   readonly dtype: string;
   /** `undefined` for a type that no weight has (integers, booleans). */
-  readonly type: WeightType | undefined;
-  /** From the start of the file, in bytes. */
-  readonly offset: number;
-  readonly byteLength: number;
+  readonly place: Place | undefined;
 }
+
+/** What wrote a weight file. */
+export type ModelFormat = 'safetensors' | 'pytorch' | 'keras' | 'onnx' | 'tfjs' | 'caffe' | 'savedmodel';
+
+/** Whose network the names in a file are of: it decides what the images must look like where nothing else says so. */
+export type Family = 'torch' | 'keras' | 'caffe' | 'mxnet';
 
 export interface WeightFile {
   readonly path: string;
   readonly bytes: number;
-  readonly format: 'safetensors' | 'pytorch';
+  readonly format: ModelFormat;
   /** In the order of the file. */
   readonly tensors: readonly StoredTensor[];
-  /** The file's own text entries; empty where the format has none. */
+  /** The file's own text entries; empty where the format has none. This tool's exports have `format`, `version`, `card`. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** The network as the file describes it; without it the names of the tensors say which layer is which. */
+  readonly steps?: readonly Step[];
+  /** Where it is known from the names or the format. */
+  readonly family?: Family;
+  /** Side of the square input that the file asks for, in pixels, where it does. */
+  readonly inputSize?: number;
+  /** The file's own labels, in class order, where it has some. */
+  readonly labels?: readonly string[];
 }
 
 /** An open weight file, for its reader. */

@@ -2,38 +2,54 @@
 
 import { modelError } from '../../errors.js';
 import { type OpenFile, type WeightFile, withFile } from './file.js';
+import { readModelFolder } from './folder.js';
+import { HDF5_SIGNATURE } from './hdf5.js';
+import { isKerasZip, readKerasHdf5, readKerasZip } from './keras.js';
+import { protobufReader } from './protobuf-reader.js';
 import { isLegacyPytorch, readPytorchLegacy, readPytorchZip } from './pytorch.js';
 import { readSafetensors } from './safetensors.js';
+import { isTfjs, readTfjs } from './tfjs.js';
 
 /** Enough for every signature below. */
 const SIGNATURE_BYTES = 16;
 
 /** Formats that are recognised in order to say so. */
 const UNREAD: readonly { readonly starts: Buffer; readonly what: string }[] = [
-  { starts: Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'), what: 'an HDF5 file (Keras)' },
   { starts: Buffer.from('\x80', 'latin1'), what: 'a pickle without tensors of torch.save' },
   { starts: Buffer.from('\x93NUMPY', 'latin1'), what: 'a NumPy array' },
   { starts: Buffer.from('version https://git-lfs', 'latin1'), what: 'a Git LFS pointer instead of the file' },
 ];
 
 /** Reads names, shapes and places, never the data. Throws MODEL_NOT_FOUND or MODEL_INVALID. */
-export function readWeightFile(path: string): Promise<WeightFile> {
-  return withFile(path, async (file) => {
+export async function readWeightFile(path: string): Promise<WeightFile> {
+  const folder = await readModelFolder(path);
+  if (folder !== undefined) return folder;
+  return await withFile(path, async (file) => {
     if (file.bytes === 0) throw modelError(`Expected a weight file but ${path} is empty.`);
     const start = await file.read(0, Math.min(file.bytes, SIGNATURE_BYTES));
-    return await readerFor(start, path)(file);
+    const reader = await readerFor(start, file);
+    return await reader(file);
   });
 }
 
-function readerFor(start: Buffer, path: string): (file: OpenFile) => Promise<WeightFile> {
-  if (start.subarray(0, 4).equals(Buffer.from('PK\x03\x04', 'latin1'))) return readPytorchZip;
+async function readerFor(start: Buffer, file: OpenFile): Promise<(file: OpenFile) => Promise<WeightFile>> {
+  const { path } = file;
+  if (start.subarray(0, 4).equals(Buffer.from('PK\x03\x04', 'latin1'))) return readZip;
+  if (start.subarray(0, HDF5_SIGNATURE.length).equals(HDF5_SIGNATURE)) return readKerasHdf5;
   if (isLegacyPytorch(start)) return readPytorchLegacy;
+  if (isTfjs(start) && !path.endsWith('.safetensors')) return readTfjs;
   // A safetensors header is JSON after its length of 8 bytes; the name decides where damage hides that.
   if (start[8] === 0x7b || path.endsWith('.safetensors')) return readSafetensors;
+  const protobuf = await protobufReader(file);
+  if (protobuf !== undefined) return protobuf;
   const known = UNREAD.find(({ starts }) =>
     start.subarray(0, starts.length).equals(starts.subarray(0, SIGNATURE_BYTES)),
   );
   throw modelError(
-    `Expected safetensors or a PyTorch state_dict but ${path} is ${known?.what ?? 'in a format that is not recognised'}.`,
+    `Expected a weight file of PyTorch, Keras, TensorFlow, ONNX or Caffe, or safetensors, but ${path} is ${known?.what ?? 'in a format that is not recognised'}.`,
   );
+}
+
+async function readZip(file: OpenFile): Promise<WeightFile> {
+  return (await isKerasZip(file)) ? await readKerasZip(file) : await readPytorchZip(file);
 }

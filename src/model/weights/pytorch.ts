@@ -5,6 +5,8 @@
 
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { modelError, RunError } from '../../errors.js';
+import { CARD_RECORD } from '../card-text.js';
+import { MAX_CARD_BYTES, parseCardRecord } from '../parse-card.js';
 import { MAX_TENSORS, type OpenFile, shown, type WeightFile } from './file.js';
 import { unpickle } from './pickle.js';
 import { type Place, type Storage, storageBytes, tensorsOf, torchTable } from './torch-pickle.js';
@@ -55,9 +57,17 @@ export async function readPytorchZip(file: OpenFile): Promise<WeightFile> {
         `Expected a pickle of at most ${MAX_PICKLE_BYTES} bytes but that of ${path} has ${pickle.byteLength}.`,
       );
     }
+    const readCard = async () => {
+      if (!entries.has(root + CARD_RECORD)) return {};
+      const { offset, byteLength } = await placeOf(CARD_RECORD);
+      if (byteLength > MAX_CARD_BYTES) {
+        throw modelError(`Expected a card of at most ${MAX_CARD_BYTES} bytes but that of ${path} has ${byteLength}.`);
+      }
+      return parseCardRecord((await file.read(offset, byteLength)).toString('utf8'), path);
+    };
     const { value } = unpickle(await file.read(pickle.offset, pickle.byteLength), 0, torchTable(new Map(), path), path);
     const tensors = await tensorsOf(value, (storage) => placeOf(`data/${storage.key}`), path);
-    return { path, bytes, format: 'pytorch', tensors, metadata: {} };
+    return { path, bytes, format: 'pytorch', tensors, metadata: await readCard() };
   } finally {
     zip.close();
   }

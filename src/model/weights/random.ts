@@ -6,7 +6,7 @@
  */
 
 import { type Architecture, weightLayersOf } from '../architecture.js';
-import type { RandomTensor, Weights } from '../tensors.js';
+import { type RandomSource, TENSORFLOW_LAYOUT, type Weights } from '../tensors.js';
 
 /** 2^32 divided by the golden ratio, made odd: spreads consecutive counters over all bits. */
 const WEYL = 0x9e3779b1;
@@ -27,7 +27,7 @@ const UNIT = 2 ** -23;
  * Fills `out` with values uniform in [-bound, bound), element i of the tensor in TensorFlow's row-major order.
  * Each is (h >>> 8) * 2^-23 - 1 times the bound, in double precision, rounded once to float32.
  */
-export function fillRandom(out: Float32Array, { seed, stream, bound }: RandomTensor): void {
+export function fillRandom(out: Float32Array, { seed, stream, bound }: RandomSource): void {
   const key = mix32(seed ^ mix32((stream + STREAM_OFFSET) >>> 0));
   for (let i = 0, counter = key | 0; i < out.length; i++, counter = (counter + WEYL) | 0) {
     let x = Math.imul(counter ^ (counter >>> 16), 0x7feb352d);
@@ -51,6 +51,7 @@ export function randomWeights(architecture: Architecture, seed: number): Weights
         {
           kernel: { kind: 'random', seed, stream: 2 * layer, bound: Math.sqrt(6 / fanIn) },
           bias: { kind: 'random', seed, stream: 2 * layer + 1, bound: 1 / Math.sqrt(fanIn) },
+          layout: TENSORFLOW_LAYOUT,
         },
       ];
     }),

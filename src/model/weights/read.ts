@@ -2,45 +2,125 @@
 
 import { open } from 'node:fs/promises';
 import { modelError } from '../../errors.js';
-import { type FileTensor, type TensorSource, WEIGHT_BYTES, type WeightType } from '../tensors.js';
+import { bfloat16ToFloat32, float16ToFloat32 } from '../../floats.js';
+import {
+  type FileRange,
+  type Place,
+  QUANTIZED_BYTES,
+  type QuantizedPlace,
+  type ScaledSource,
+  type ShiftedSource,
+  type TensorSource,
+  WEIGHT_BYTES,
+  type WeightType,
+} from '../tensors.js';
+import { readHdf5 } from './hdf5.js';
 import { fillRandom } from './random.js';
 
 /** Largest single read, in bytes: Linux transfers at most 2^31 - 4096 in one call. */
 const MAX_READ_BYTES = 1 << 30;
 
-/** The `elements` values of a tensor. Throws a RunError when the file is shorter than it was. */
+/** The `elements` values of a tensor. Throws a RunError when a file is shorter than it was. */
 export async function readTensor(source: TensorSource, elements: number): Promise<Float32Array> {
-  if (source.kind === 'random') {
-    const values = new Float32Array(elements);
-    fillRandom(values, source);
-    return values;
+  switch (source.kind) {
+    case 'random': {
+      const values = new Float32Array(elements);
+      fillRandom(values, source);
+      return values;
+    }
+    case 'values':
+      return source.values;
+    case 'stored':
+      return await readPlace(source.place, source.shape, elements);
+    case 'scaled':
+      return scale(await readTensor(source.of, elements), source);
+    case 'shifted':
+      return await readShifted(source, elements);
   }
-  const expected = elements * WEIGHT_BYTES[source.type];
-  if (source.byteLength !== expected) {
-    throw modelError(
-      `Expected ${expected} bytes for a tensor of ${source.file} but its place holds ${source.byteLength}.`,
-    );
-  }
-  return toFloat32(await readRange(source), source.type);
 }
 
-async function readRange({ file, offset, byteLength }: FileTensor): Promise<ArrayBuffer> {
-  const buffer = new ArrayBuffer(byteLength);
+async function readPlace(place: Place, shape: readonly number[], elements: number): Promise<Float32Array> {
+  switch (place.kind) {
+    case 'range':
+      return toFloat32(await readPieces([place], elements * WEIGHT_BYTES[place.type]), place.type);
+    case 'pieces':
+      return toFloat32(await readPieces(place.pieces, elements * WEIGHT_BYTES[place.type]), place.type);
+    case 'quantized':
+      return dequantize(await readPieces(place.pieces, elements * QUANTIZED_BYTES[place.type]), place, shape);
+    case 'hdf5':
+      return toFloat32(await readHdf5(place, elements * WEIGHT_BYTES[place.type]), place.type);
+  }
+}
+
+/** The bytes of `pieces`, one after the other; together they must be `expected`. */
+async function readPieces(pieces: readonly FileRange[], expected: number): Promise<ArrayBuffer> {
+  const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  if (bytes !== expected) {
+    const files = [...new Set(pieces.map(({ file }) => file))].join(', ');
+    throw modelError(`Expected ${expected} bytes for a tensor of ${files} but its place holds ${bytes}.`);
+  }
+  const buffer = new ArrayBuffer(bytes);
+  let start = 0;
+  for (const piece of pieces) {
+    await readInto(new Uint8Array(buffer, start, piece.byteLength), piece);
+    start += piece.byteLength;
+  }
+  return buffer;
+}
+
+async function readInto(target: Uint8Array, { file, offset }: FileRange): Promise<void> {
   const handle = await open(file, 'r');
   try {
     let done = 0;
-    while (done < byteLength) {
-      const length = Math.min(MAX_READ_BYTES, byteLength - done);
-      const { bytesRead } = await handle.read(new Uint8Array(buffer, done, length), 0, length, offset + done);
+    while (done < target.length) {
+      const length = Math.min(MAX_READ_BYTES, target.length - done);
+      const { bytesRead } = await handle.read(target, done, length, offset + done);
       if (bytesRead === 0) {
-        throw modelError(`${file} ended ${byteLength - done} bytes early: it changed while it was read.`);
+        throw modelError(`${file} ended ${target.length - done} bytes early: it changed while it was read.`);
       }
       done += bytesRead;
     }
   } finally {
     await handle.close();
   }
-  return buffer;
+}
+
+/** In place: nobody else has these values. */
+function scale(values: Float32Array, { shape, axis, factors }: ScaledSource): Float32Array {
+  const inner = shape.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const size = shape[axis] as number;
+  for (let start = 0, i = 0; start < values.length; start += inner, i = (i + 1) % size) {
+    const factor = factors[i] as number;
+    for (let at = start; at < start + inner; at++) values[at] = (values[at] as number) * factor;
+  }
+  return values;
+}
+
+async function readShifted({ bias, kernel, shape, inputAxis, shift }: ShiftedSource, outputs: number) {
+  const [rows = 0, columns = 0] = shape;
+  const values = await readTensor(kernel, rows * columns);
+  const sums = Float64Array.from(await readTensor(bias, outputs));
+  for (let row = 0, at = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++, at++) {
+      const [input, output] = inputAxis === 0 ? [row, column] : [column, row];
+      sums[output] = (sums[output] as number) + (shift[input] as number) * (values[at] as number);
+    }
+  }
+  return Float32Array.from(sums);
+}
+
+function dequantize(bytes: ArrayBuffer, { type, scale, offset, axis }: QuantizedPlace, shape: readonly number[]) {
+  const integers =
+    type === 'u8' ? new Uint8Array(bytes) : type === 'i8' ? new Int8Array(bytes) : new Uint16Array(bytes);
+  const inner = shape.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const size = shape[axis] ?? 1;
+  const values = new Float32Array(integers.length);
+  for (let i = 0; i < values.length; i++) {
+    const index = Math.floor(i / inner) % size;
+    const factor = scale[scale.length === 1 ? 0 : index] as number;
+    values[i] = (integers[i] as number) * factor + (offset[offset.length === 1 ? 0 : index] as number);
+  }
+  return values;
 }
 
 function toFloat32(bytes: ArrayBuffer, type: WeightType): Float32Array {
@@ -50,29 +130,8 @@ function toFloat32(bytes: ArrayBuffer, type: WeightType): Float32Array {
     case 'f64':
       return Float32Array.from(new Float64Array(bytes));
     case 'bf16':
-      return fromBFloat16(new Uint16Array(bytes));
+      return bfloat16ToFloat32(new Uint16Array(bytes));
     case 'f16':
-      return fromFloat16(new Uint16Array(bytes));
+      return float16ToFloat32(new Uint16Array(bytes));
   }
-}
-
-/** bfloat16 is the upper half of a float32. */
-function fromBFloat16(values: Uint16Array): Float32Array {
-  const bits = new Uint32Array(values.length);
-  for (let i = 0; i < values.length; i++) bits[i] = (values[i] as number) << 16;
-  return new Float32Array(bits.buffer);
-}
-
-/** IEEE 754 binary16, through a table of all 65,536 values. */
-function fromFloat16(values: Uint16Array): Float32Array {
-  const table = Float32Array.from({ length: 1 << 16 }, (_, half) => {
-    const sign = half >> 15 ? -1 : 1;
-    const exponent = (half >> 10) & 31;
-    const fraction = half & 1023;
-    if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-    return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
-  const out = new Float32Array(values.length);
-  for (let i = 0; i < values.length; i++) out[i] = table[values[i] as number] as number;
-  return out;
 }

@@ -5,7 +5,7 @@
  */
 
 import { modelError } from '../../errors.js';
-import type { WeightType } from '../tensors.js';
+import type { FileRange, WeightType } from '../tensors.js';
 import { bytesOf, elementsOf, MAX_TENSORS, type OpenFile, type StoredTensor, shown, type WeightFile } from './file.js';
 import { DuplicateKeyError, parseUniqueJson } from './json.js';
 
@@ -53,7 +53,7 @@ export async function readSafetensors(file: OpenFile): Promise<WeightFile> {
     throw modelError(`${path} is truncated: its header has ${headerBytes} bytes but ${dataStart - bytes} are missing.`);
   }
   const header = parseHeader(await file.read(LENGTH_BYTES, headerBytes), path);
-  const tensors: StoredTensor[] = [];
+  const tensors: (StoredTensor & FileRange)[] = [];
   let metadata: Record<string, string> = {};
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') metadata = parseMetadata(entry, path);
@@ -63,7 +63,13 @@ export async function readSafetensors(file: OpenFile): Promise<WeightFile> {
     throw modelError(`Expected at most ${MAX_TENSORS} tensors but ${path} has ${tensors.length}.`);
   }
   checkCoverage(tensors, dataStart, bytes, path);
-  return { path, bytes, format: 'safetensors', tensors, metadata };
+  return {
+    path,
+    bytes,
+    format: 'safetensors',
+    tensors: tensors.map(({ name, shape, dtype, place }) => ({ name, shape, dtype, place })),
+    metadata,
+  };
 }
 
 function parseHeader(bytes: Buffer, path: string): Record<string, unknown> {
@@ -91,7 +97,7 @@ function parseMetadata(entry: unknown, path: string): Record<string, string> {
   return entry as Record<string, string>;
 }
 
-function parseTensor(name: string, entry: unknown, dataStart: number, path: string): StoredTensor {
+function parseTensor(name: string, entry: unknown, dataStart: number, path: string): StoredTensor & FileRange {
   const label = shown(name);
   if (!isObject(entry))
     throw modelError(`Expected { dtype, shape, data_offsets } for ${label} in ${path} but it is ${shown(entry)}.`);
@@ -108,7 +114,9 @@ function parseTensor(name: string, entry: unknown, dataStart: number, path: stri
       `Expected ${expected} bytes for ${label} (${dtype} ${shown(shape)}) in ${path} but its place has ${end - start}.`,
     );
   }
-  return { name, shape: shape as number[], dtype, type, offset: dataStart + start, byteLength: end - start };
+  const range = { file: path, offset: dataStart + start, byteLength: end - start };
+  const place = type === undefined ? undefined : ({ kind: 'range', type, ...range } as const);
+  return { name, shape: shape as number[], dtype, place, ...range };
 }
 
 function otherBytes(dtype: string, elements: number, label: string, path: string): number {
@@ -127,7 +135,12 @@ function parseOffsets(offsets: unknown, label: string, path: string): readonly [
 }
 
 /** The format's own rule, which leaves no room for overlaps, gaps or a second payload. */
-function checkCoverage(tensors: readonly StoredTensor[], dataStart: number, bytes: number, path: string): void {
+function checkCoverage(
+  tensors: readonly (StoredTensor & FileRange)[],
+  dataStart: number,
+  bytes: number,
+  path: string,
+): void {
   let covered = dataStart;
   for (const { name, offset, byteLength } of [...tensors].sort(
     (a, b) => a.offset - b.offset || a.byteLength - b.byteLength,

@@ -187,7 +187,13 @@ function locate(
       `Expected ${end} bytes in the storage of ${shown(name)} in ${path} but it has ${place.byteLength}.`,
     );
   }
-  return { name, shape, dtype: `torch.${storage.dtype}`, type, offset: place.offset + offset * bytes, byteLength };
+  const range = { file: path, offset: place.offset + offset * bytes, byteLength };
+  return {
+    name,
+    shape,
+    dtype: `torch.${storage.dtype}`,
+    place: type === undefined ? undefined : { kind: 'range', type, ...range },
+  };
 }
 
 /** Row-major without gaps; the stride of an axis of one element says nothing. */

@@ -19,7 +19,8 @@ async function survives(path: string, bytes: number): Promise<'opened' | 'refuse
   try {
     const { weights } = await openModel(path, { seed: 0, cacheDir: folder, env: {} });
     for (const source of Object.values(weights).flatMap(({ kernel, bias }) => [kernel, bias])) {
-      if (source.kind !== 'file' || source.offset < 0 || source.offset + source.byteLength > bytes) {
+      const place = source.kind === 'stored' ? source.place : undefined;
+      if (place?.kind !== 'range' || place.offset < 0 || place.offset + place.byteLength > bytes) {
         throw new Error(`a tensor lies outside of ${path}`);
       }
     }

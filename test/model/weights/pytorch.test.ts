@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { RangePlace } from '../../../src/model/tensors.js';
+import type { StoredTensor } from '../../../src/model/weights/file.js';
 import { readWeightFile } from '../../../src/model/weights/open.js';
 import { MAX_OPERATIONS } from '../../../src/model/weights/pickle.js';
 import { failure, modelFixture, storedZip, temporaryFolder, write } from './files.js';
@@ -33,6 +35,11 @@ const refusal = async (data: Buffer, records?: Readonly<Record<string, Buffer>>)
   return error.message;
 };
 
+function rangeOf(tensor: StoredTensor | undefined): RangePlace {
+  if (tensor?.place?.kind !== 'range') throw new Error('Expected a tensor in a range of its file.');
+  return tensor.place;
+}
+
 describe('readPytorch', () => {
   it.each(['slim-torchvision.pth', 'slim-torchvision-legacy.pth'])(
     'finds in %s the bytes that safetensors holds',
@@ -41,13 +48,12 @@ describe('readPytorch', () => {
       const reference = await readWeightFile(modelFixture('slim-torchvision.safetensors'));
       const [bytes, expected] = [readFileSync(file.path), readFileSync(reference.path)];
       expect(file.tensors).toHaveLength(32);
-      for (const { name: key, shape, type, offset, byteLength } of file.tensors) {
-        const twin = reference.tensors.find((candidate) => candidate.name === key);
-        expect([shape, type, byteLength]).toEqual([twin?.shape, twin?.type, twin?.byteLength]);
-        const start = twin?.offset ?? 0;
-        expect(bytes.subarray(offset, offset + byteLength).equals(expected.subarray(start, start + byteLength))).toBe(
-          true,
-        );
+      for (const tensor of file.tensors) {
+        const twin = reference.tensors.find(({ name: candidate }) => candidate === tensor.name);
+        const [here, there] = [rangeOf(tensor), rangeOf(twin)];
+        expect([tensor.shape, here.type, here.byteLength]).toEqual([twin?.shape, there.type, there.byteLength]);
+        const slice = (all: Buffer, { offset, byteLength }: RangePlace) => all.subarray(offset, offset + byteLength);
+        expect(slice(bytes, here).equals(slice(expected, there))).toBe(true);
       }
     },
   );
@@ -60,7 +66,7 @@ describe('readPytorch', () => {
       ['a', [2, 2]],
       ['b', [1, 2]],
     ]);
-    expect((tensors[1]?.offset ?? 0) - (tensors[0]?.offset ?? 0)).toBe(8);
+    expect(rangeOf(tensors[1]).offset - rangeOf(tensors[0]).offset).toBe(8);
   });
 
   it('finds the state_dict of a checkpoint and strips what wrappers put before its names', async () => {
@@ -144,7 +150,9 @@ describe('readPytorch', () => {
         Buffer.alloc(16),
       ]);
     const { tensors, bytes } = await read(legacy(pickle(`ccollections\nOrderedDict\n](](${old('a')}${row}ee\x85R`)));
-    expect(tensors).toMatchObject([{ name: 'a', shape: [2, 2], type: 'f32', offset: bytes - 16, byteLength: 16 }]);
+    expect(tensors).toMatchObject([
+      { name: 'a', shape: [2, 2], place: { kind: 'range', type: 'f32', offset: bytes - 16, byteLength: 16 } },
+    ]);
     const twice = pickle(`ccollections\nOrderedDict\n](](${old('a')}${row}e](${old('a')}${row}ee\x85R`);
     expect((await failure(read(legacy(twice)))).message).toContain('occurs twice');
   });

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Architecture, vgg16, weightLayersOf } from '../../../src/model/architecture.js';
-import type { RandomTensor, TensorSource } from '../../../src/model/tensors.js';
+import type { RandomSource, TensorSource } from '../../../src/model/tensors.js';
 import { fillRandom, randomWeights } from '../../../src/model/weights/random.js';
 
 /** What NumPy made, by fixtures/expected/make_random.py. */
 interface Expected {
-  readonly samples: readonly (Omit<RandomTensor, 'kind'> & { readonly values: readonly number[] })[];
-  readonly fc6: Omit<RandomTensor, 'kind'> & { readonly count: number; readonly sha256: string };
+  readonly samples: readonly (Omit<RandomSource, 'kind'> & { readonly values: readonly number[] })[];
+  readonly fc6: Omit<RandomSource, 'kind'> & { readonly count: number; readonly sha256: string };
   readonly slim: {
     readonly architecture: Architecture;
     readonly seed: number;

@@ -1,0 +1,18 @@
+/** Models that are folders: TensorFlow's SavedModels, and TensorFlow.js's, which may also be named by their model.json. */
+
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type WeightFile, withFile } from './file.js';
+import { readSavedModel, SAVED_MODEL_FILE } from './savedmodel.js';
+import { readTfjs, TFJS_FILE } from './tfjs.js';
+
+/** `undefined` where `path` is no folder, or one of neither kind. */
+export async function readModelFolder(path: string): Promise<WeightFile | undefined> {
+  if (!(await stat(path).catch(() => undefined))?.isDirectory()) return undefined;
+  if (await isFile(join(path, SAVED_MODEL_FILE))) return await readSavedModel(path);
+  return (await isFile(join(path, TFJS_FILE))) ? await withFile(join(path, TFJS_FILE), readTfjs) : undefined;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
+}
