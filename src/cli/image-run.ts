@@ -1,7 +1,6 @@
 /** What the commands that stream images share: inputs, signals, progress, the run itself. */
 
-import type { ExitCode } from '../errors.js';
-import { usageError } from '../errors.js';
+import { ExitCode, usageError } from '../errors.js';
 import { describeMachine } from '../services/machine.js';
 import type { StreamOptions } from '../services/pipeline.js';
 import type { MaxErrors, RunEvent } from '../services/run.js';
@@ -11,6 +10,7 @@ import { type InputFlags, openInputs } from './inputs.js';
 import { type ModelFlags, openOptions } from './model-options.js';
 import { STDOUT } from './output-options.js';
 import { openProgress, progressStyle } from './progress.js';
+import { GOES_ON } from './pull-model.js';
 import type { RunOutput } from './run-types.js';
 import { Interruption } from './signals.js';
 import { streamRun } from './stream-run.js';
@@ -58,6 +58,8 @@ export interface ImageRun<Row> {
   /** Where the rows go; `onClosed` is to be called when nobody reads them any more. */
   readonly output: (onClosed: () => void) => Promise<RunOutput<Row>>;
   readonly events: (options: StreamOptions) => AsyncIterable<RunEvent<Row>>;
+  /** For the record: what the rows say together. */
+  readonly results?: () => object;
 }
 
 /** Resolves to the exit code. */
@@ -72,7 +74,13 @@ export async function runImages<Row extends { readonly status: string }>(run: Im
   const progress = await openProgress(progressStyle(flags));
   try {
     if (flags['dry-run'] === true) return await listInputs(images, flags.quiet === true, interruption, session);
-    const open = await openOptions(flags, session.cacheDir);
+    const open = await openOptions(flags, session.cacheDir, interruption.signal).catch((error: unknown) => {
+      if (interruption.exitCode === undefined) throw error;
+    });
+    if (open === undefined) {
+      session.say(GOES_ON);
+      return interruption.exitCode ?? ExitCode.Ok;
+    }
     const output = await run.output(() => interruption.stop());
     if (continues(flags) && output.earlier === undefined) {
       throw usageError(`Expected a file for --output with --resume but ${flags.output} is a pipe or a device.`);
@@ -106,6 +114,7 @@ export async function runImages<Row extends { readonly status: string }>(run: Im
       progress,
       interruption,
       machine: describeMachine,
+      ...(run.results === undefined ? {} : { results: run.results }),
       say: session.say,
       notice: session.notice,
     });

@@ -5,8 +5,9 @@ import { usageError } from '../errors.js';
 import type { OpenOptions } from '../model/open.js';
 import type { PresetName } from '../model/preset.js';
 import { reasonOf } from '../output/sink.js';
+import { ensureWeights, type NetworkFlags } from './pull-model.js';
 
-export interface ModelFlags {
+export interface ModelFlags extends NetworkFlags {
   readonly model: string;
   readonly labels?: string | undefined;
   readonly preset?: PresetName | undefined;
@@ -14,15 +15,18 @@ export interface ModelFlags {
   readonly 'num-classes'?: number | undefined;
 }
 
-export async function openOptions(flags: ModelFlags, cacheDir: string): Promise<OpenOptions> {
+/** Known weights that are not on this machine are downloaded first, until `signal` ends that. */
+export async function openOptions(flags: ModelFlags, cacheDir: string, signal?: AbortSignal): Promise<OpenOptions> {
   if (flags.seed !== undefined && flags.model !== 'random') {
     throw usageError(`Expected --model random with --seed but received --model ${flags.model}.`);
   }
   const numClasses = flags['num-classes'];
+  const labels = flags.labels === undefined ? undefined : await readLabels(flags.labels);
+  await ensureWeights(flags.model, flags, cacheDir, signal);
   return {
     seed: flags.seed ?? DEFAULT_SEED,
     ...(numClasses === undefined ? {} : { numClasses }),
-    ...(flags.labels === undefined ? {} : { labels: await readLabels(flags.labels) }),
+    ...(labels === undefined ? {} : { labels }),
     ...(flags.preset === undefined ? {} : { preset: flags.preset }),
     cacheDir,
   };

@@ -37,10 +37,17 @@ interface Stderr extends NodeJS.WritableStream {
   readonly columns?: number;
 }
 
+/** What progress says. */
+type Describe = typeof progressText;
+
 /** Progress in the given style; cli-progress is loaded for a bar only. */
-export async function openProgress(style: ProgressStyle, stderr: Stderr = process.stderr): Promise<Progress> {
-  if (style === 'bar') return bar(stderr);
-  if (style === 'lines') return lines(stderr);
+export async function openProgress(
+  style: ProgressStyle,
+  stderr: Stderr = process.stderr,
+  describe: Describe = progressText,
+): Promise<Progress> {
+  if (style === 'bar') return bar(stderr, describe);
+  if (style === 'lines') return lines(stderr, describe);
   return { start: () => {}, update: () => {}, around: (write) => write(), stop: () => {} };
 }
 
@@ -61,7 +68,7 @@ export function progressText(counts: Readonly<RunCounts>, total: number | undefi
 const seconds = () => performance.now() / 1000;
 const NOTHING: RunCounts = { seen: 0, ok: 0, failed: 0, skipped: 0 };
 
-function lines(stderr: Stderr): Progress {
+function lines(stderr: Stderr, describe: Describe): Progress {
   const rate = new Rate();
   let total: number | undefined;
   let counts: Readonly<RunCounts> = NOTHING;
@@ -70,7 +77,7 @@ function lines(stderr: Stderr): Progress {
     start(all) {
       total = all;
       rate.add(seconds(), 0);
-      timer = setInterval(() => stderr.write(`${progressText(counts, total, rate)}\n`), LINE_EVERY_MS);
+      timer = setInterval(() => stderr.write(`${describe(counts, total, rate)}\n`), LINE_EVERY_MS);
       timer.unref();
     },
     update(now) {
@@ -82,7 +89,7 @@ function lines(stderr: Stderr): Progress {
   };
 }
 
-async function bar(stderr: Stderr): Promise<Progress> {
+async function bar(stderr: Stderr, describe: Describe): Promise<Progress> {
   const { SingleBar, Format } = (await import('cli-progress')).default;
   const rate = new Rate();
   let total: number | undefined;
@@ -90,7 +97,7 @@ async function bar(stderr: Stderr): Promise<Progress> {
   const drawn = new SingleBar({
     stream: stderr,
     format: (options, { progress }) => {
-      const text = progressText(counts, total, rate);
+      const text = describe(counts, total, rate);
       const line = total === undefined ? text : `${Format.BarFormat(progress, options)} ${text}`;
       return line.slice(0, (stderr.columns || 80) - 1);
     },

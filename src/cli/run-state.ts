@@ -65,7 +65,7 @@ export class RunState {
   }
 }
 
-type Described = Pick<StreamRun<never>, 'command' | 'arguments' | 'images' | 'machine' | 'interruption'> & {
+type Described = Pick<StreamRun<never>, 'command' | 'arguments' | 'images' | 'machine' | 'interruption' | 'results'> & {
   readonly output: Pick<RunOutput<never>, 'file' | 'format'>;
 };
 
@@ -102,6 +102,7 @@ export async function toRecord(run: Described, state: RunState, end: RunEnd): Pr
     seconds: rounded(seconds),
     imagesPerSecond: rounded(imagesPerSecond),
     exitCode: end.exitCode,
+    ...(run.results === undefined ? {} : { results: run.results() }),
     error: end.failure === undefined ? null : { code: end.failure.code, message: end.failure.message },
   };
 }

@@ -44,6 +44,8 @@ export interface StreamRun<Row> {
   readonly progress: Progress;
   readonly interruption: Interruption;
   readonly machine: () => Promise<Machine>;
+  /** For the record: what the rows say together. */
+  readonly results?: () => object;
   /** Writes a line to stderr. */
   readonly say: (line: string) => void;
   readonly notice: (message: string) => void;

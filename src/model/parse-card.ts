@@ -3,7 +3,7 @@
 import { modelError } from '../errors.js';
 import { type Architecture, CONVOLUTIONS_PER_BLOCK } from './architecture.js';
 import type { ModelCard } from './card.js';
-import { MAX_INPUT_SIZE } from './infer.js';
+import { MAX_INPUT_SIZE, MIN_INPUT_SIZE } from './infer.js';
 import type { Preset } from './preset.js';
 import { shown, type WeightFile } from './weights/file.js';
 import { parseUniqueJson } from './weights/json.js';
@@ -12,15 +12,35 @@ import { parseUniqueJson } from './weights/json.js';
 export const CARD_FORMAT = 'vgg16';
 export const CARD_VERSION = '1';
 
+/** The names of card and version where `format` belongs to somebody else: `pt` in safetensors of PyTorch's names. */
+export const CARD_KEY = 'vgg16.card';
+export const VERSION_KEY = 'vgg16.version';
+
 type Fields = Readonly<Record<string, unknown>>;
 
 export function hasCard(file: WeightFile): boolean {
-  return file.metadata.format === CARD_FORMAT;
+  return file.metadata.format === CARD_FORMAT || file.metadata[CARD_KEY] !== undefined;
+}
+
+/** A record of a card inside a zip or a folder, in bytes, at most: 1,000 labels take 30 KB. */
+export const MAX_CARD_BYTES = 8 * 1024 * 1024;
+
+/** The text entries of a card that is a JSON file of its own (`cardMetadata`): for a format without text entries. */
+export function parseCardRecord(text: string, path: string): Readonly<Record<string, string>> {
+  let value: unknown;
+  try {
+    value = parseUniqueJson(text);
+  } catch (error) {
+    throw modelError(`Expected JSON as the card in ${path} but it is damaged.`, { cause: error });
+  }
+  const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  const strings = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return Object.fromEntries(strings);
 }
 
 /** Throws MODEL_INVALID naming the field, what was expected and what came. */
 export function parseCard(file: WeightFile): ModelCard {
-  const { version, card: text } = file.metadata;
+  const { [VERSION_KEY]: version = file.metadata.version, [CARD_KEY]: text = file.metadata.card } = file.metadata;
   const check = new Checker(file.path);
   if (version !== CARD_VERSION) throw check.wrong('version', `"${CARD_VERSION}"`, version);
   if (text === undefined) throw check.wrong('card', 'a JSON object', text);
@@ -35,6 +55,7 @@ export function parseCard(file: WeightFile): ModelCard {
   const preset = parsePreset(check.object(card.preset, 'preset'), check);
   if (preset.crop !== architecture.inputSize)
     throw check.wrong('preset.crop', `${architecture.inputSize}, the input's side`, preset.crop);
+  const noClassifier = check.optionalText(card.noClassifier, 'noClassifier');
   return {
     name: check.text(card.name, 'name'),
     architecture,
@@ -43,13 +64,15 @@ export function parseCard(file: WeightFile): ModelCard {
     license: check.optionalText(card.license, 'license'),
     source: check.optionalText(card.source, 'source'),
     accuracy: parseAccuracy(card.accuracy, check),
+    ...(noClassifier === null ? {} : { noClassifier }),
   };
 }
 
 function parseArchitecture(fields: Fields, check: Checker): Architecture {
   const inputSize = check.count(fields.inputSize, 'architecture.inputSize');
-  if (inputSize % 32 !== 0 || inputSize > MAX_INPUT_SIZE) {
-    throw check.wrong('architecture.inputSize', `a multiple of 32 up to ${MAX_INPUT_SIZE}`, inputSize);
+  if (inputSize < MIN_INPUT_SIZE || inputSize % 2 !== 0 || inputSize > MAX_INPUT_SIZE) {
+    const expected = `an even number from ${MIN_INPUT_SIZE} to ${MAX_INPUT_SIZE}`;
+    throw check.wrong('architecture.inputSize', expected, inputSize);
   }
   const blocks = check.array(fields.convolutions, 'architecture.convolutions', CONVOLUTIONS_PER_BLOCK.length);
   const convolutions = blocks.map((block, b) => {

@@ -59,6 +59,8 @@ export interface RunRecord extends Machine {
   /** Images a second from the first read to the last row, loading of the model left out. */
   readonly imagesPerSecond: number;
   readonly exitCode: number;
+  /** What the command found out over all images, where that is its purpose. */
+  readonly results?: object;
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 

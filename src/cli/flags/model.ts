@@ -1,5 +1,6 @@
 /** Which network, and what it must be fed: shared by every command that runs a model. */
 
+import { networkFlags } from './session.js';
 import { filled, group, oneOf, toggle, value, whole } from './values.js';
 
 /** Seeds are 32-bit. */
@@ -8,16 +9,16 @@ const MAX_SEED = 2 ** 32 - 1;
 /** More classes than any published classifier has; 4 bytes × 4096 × this is 4 GB of fc8. */
 export const MAX_CLASSES = 262_144;
 
-export const modelFlags = group('MODEL', {
+const ownFlags = group('MODEL', {
   model: value(filled('the name of a model or a weight file'), {
     char: 'm',
     helpValue: 'NAME|PATH',
     default: 'imagenet',
-    summary: 'imagenet, mini (CIFAR-10, ships with the tool), random, or a .safetensors or .pth file.',
+    summary: 'A name of vgg16 model list (downloaded once), mini (ships with the tool), random, or a weight file.',
   }),
   labels: value(filled('a file'), {
     helpValue: 'FILE',
-    summary: "Names of the classes: one a line, or JSON; in place of the model's own.",
+    summary: "Names of the classes: one a line, CSV or JSON; in place of the model's own.",
   }),
   preset: value(oneOf(['torchvision', 'keras', 'caffe']), {
     helpValue: 'torchvision|keras|caffe',
@@ -32,6 +33,8 @@ export const modelFlags = group('MODEL', {
     summary: 'Classes of --model random (default 1000); of another model: as many as it must have.',
   }),
 });
+
+export const modelFlags = { ...ownFlags, ...networkFlags };
 
 export const imageFlags = group('MODEL', {
   'auto-orient': toggle({

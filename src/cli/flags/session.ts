@@ -1,6 +1,6 @@
 /** How the program talks: in every command. */
 
-import { filled, group, toggle, value } from './values.js';
+import { FlagValueError, filled, group, toggle, value } from './values.js';
 
 /** Every command has these. */
 export const talkFlags = group('SESSION', {
@@ -10,6 +10,22 @@ export const talkFlags = group('SESSION', {
   'cache-dir': value(filled('a folder'), {
     helpValue: 'DIR',
     summary: "Folder of downloaded models and the runtime; default: vgg16 in the user's cache folder.",
+  }),
+});
+
+/** The address of a folder on the web. */
+function webAddress(text: string): string {
+  if (!/^https?:\/\/[^/]/i.test(text) || !URL.canParse(text))
+    throw new FlagValueError('an http or https address', text);
+  return text;
+}
+
+/** Commands that open a model have these: weights that are not in the cache are downloaded. */
+export const networkFlags = group('SESSION', {
+  offline: toggle({ summary: 'Never touch the network: weights that are not on this machine are an error.' }),
+  'weights-url': value(webAddress, {
+    helpValue: 'URL',
+    summary: 'Mirror: folder on the web to download weights from, by the names of their files.',
   }),
 });
 

@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.js';
 import { modelFlags } from '../../cli/flags/model.js';
-import { jsonFlags } from '../../cli/flags/session.js';
+import { jsonFlags, networkFlags } from '../../cli/flags/session.js';
 
 export default class ModelInspect extends BaseCommand {
   static override summary = 'Show the layers of a model, and where it comes from.';
@@ -18,13 +18,14 @@ export default class ModelInspect extends BaseCommand {
     model: Args.string({
       name: 'MODEL',
       ignoreStdin: true,
-      description: 'imagenet, mini, random, or a .safetensors or .pth file.',
+      description: 'A name of vgg16 model list, mini, random, or a weight file.',
     }),
   };
   static override flags = {
     'num-classes': modelFlags['num-classes'],
     labels: modelFlags.labels,
     preset: modelFlags.preset,
+    ...networkFlags,
     ...jsonFlags,
   };
 

@@ -2,7 +2,9 @@
 
 import { type Architecture, vgg16 } from '../../model/architecture.js';
 import type { ModelCard } from '../../model/card.js';
-import { rememberedHash } from '../../model/hash.js';
+import { IMAGENET_LABELS } from '../../model/imagenet-labels.js';
+import { IMAGENET_SYNSETS } from '../../model/imagenet-synsets.js';
+import { modelHash } from '../../model/model-hash.js';
 import { type OpenOptions, openModel } from '../../model/open.js';
 import { type Summary, summarize } from '../../model/summary.js';
 
@@ -16,13 +18,19 @@ export interface Inspection {
   readonly architecture: Architecture;
   readonly summary: Summary;
   /** `null` for the plain network. */
-  readonly model: (Omit<ModelCard, 'architecture'> & { readonly file: InspectedFile | null }) | null;
+  readonly model:
+    | (Omit<ModelCard, 'architecture'> & {
+        /** WordNet ids of the classes in class order; `null` where they are not ImageNet's. */
+        readonly synsets: readonly string[] | null;
+        readonly file: InspectedFile | null;
+      })
+    | null;
 }
 
 export interface InspectedFile {
   readonly path: string;
   readonly bytes: number;
-  /** In hex. */
+  /** In hex; of a model in several files see `modelHash`. */
   readonly sha256: string;
 }
 
@@ -32,11 +40,22 @@ export async function inspectModel({ model: name, open }: InspectOptions): Promi
     const architecture = vgg16(open.numClasses);
     return { architecture, summary: summarize(architecture), model: null };
   }
-  const { card, file } = await openModel(name, open);
+  const opened = await openModel(name, open);
+  const { card, file } = opened;
   const { architecture, ...rest } = card;
   return {
     architecture,
     summary: summarize(architecture),
-    model: { ...rest, file: file && { ...file, sha256: await rememberedHash(file.path, open.cacheDir) } },
+    model: {
+      ...rest,
+      synsets: synsetsOf(card),
+      file: file && { ...file, sha256: (await modelHash(opened, open.cacheDir)) as string },
+    },
   };
+}
+
+function synsetsOf({ labels }: ModelCard): readonly string[] | null {
+  const isImagenet =
+    labels?.length === IMAGENET_LABELS.length && labels.every((label, i) => label === IMAGENET_LABELS[i]);
+  return isImagenet ? IMAGENET_SYNSETS : null;
 }

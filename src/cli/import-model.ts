@@ -1,0 +1,60 @@
+/** `vgg16 model import`: flags → service → a line, or an object. */
+
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ExitCode, usageError } from '../errors.js';
+import { importedFile, isKnownModel, recognize } from '../model/known.js';
+import { openModel } from '../model/open.js';
+import { hasCard, parseCard } from '../model/parse-card.js';
+import { knownWeights } from '../model/registry.js';
+import { readWeightFile } from '../model/weights/open.js';
+import { checkOutput } from '../output/atomic.js';
+import { printable } from '../output/printable.js';
+import { importModel } from '../services/model/import.js';
+import { megabytes } from './export-model.js';
+import type { Session } from './image-run.js';
+import { type ModelFlags, openOptions } from './model-options.js';
+
+export interface ImportModelFlags extends Omit<ModelFlags, 'model'> {
+  readonly name?: string | undefined;
+  readonly output?: string | undefined;
+  readonly force?: boolean | undefined;
+  readonly json?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+}
+
+/** A known name is for the published weights, by their hash, and for this tool's own file of them. */
+async function isThatModel(name: string, file: string, cacheDir: string): Promise<boolean> {
+  if (knownWeights(name) === undefined) return false;
+  if ((await recognize(file, cacheDir))?.name === name) return true;
+  const read = await readWeightFile(file);
+  return hasCard(read) && parseCard(read).name === name;
+}
+
+export async function runImportModel(file: string, flags: ImportModelFlags, session: Session): Promise<ExitCode> {
+  const open = await openOptions({ ...flags, model: file }, session.cacheDir);
+  const model = await openModel(file, open);
+  const name = flags.name ?? model.card.name;
+  const output = flags.output ?? importedFile(name, session.cacheDir);
+  if (output === undefined) {
+    throw usageError(
+      `Expected letters, digits, dots and dashes as --name but received ${printable(name)}.`,
+      'Add --name my-model, or -o my-model.safetensors.',
+    );
+  }
+  if (flags.output === undefined && isKnownModel(name) && !(await isThatModel(name, file, session.cacheDir))) {
+    throw usageError(`Expected another --name than ${name}, which is that of a known model.`, 'Add --name my-model.');
+  }
+  if (flags.output === undefined) await mkdir(dirname(output), { recursive: true });
+  await checkOutput(output, { force: flags.force === true });
+  const { card, sha256 } = await importModel({ model: file, open, output, card: { name } });
+  const { size: bytes } = await stat(output);
+  if (flags.json === true) {
+    process.stdout.write(`${JSON.stringify({ name, path: output, bytes, sha256, preset: card.preset.name })}\n`);
+  } else if (flags.quiet !== true) {
+    const use = flags.output === undefined ? name : output;
+    session.say(`${printable(file)} (${megabytes(bytes)}, preset ${card.preset.name}) → ${printable(output)}`);
+    session.say(`Use it with --model ${printable(use)}.`);
+  }
+  return ExitCode.Ok;
+}

@@ -1,0 +1,66 @@
+/** Runs what `model export` has written beside the model that it was made from, image by image. */
+
+import type { ImageList } from '../../image/find.js';
+import { type LoadOptions, loadWithDetails } from '../../image/load.js';
+import { availableThreads } from '../../model/cpu.js';
+import { openExported, openSession } from '../../model/export/run.js';
+import { type OpenOptions, openModel } from '../../model/open.js';
+import { configureTensorFlow } from '../../model/tensorflow.js';
+import { type Agreement, AgreementSum } from '../../output/compared.js';
+import { differences } from './compare.js';
+import { type ExportedModel, outputLayers } from './export.js';
+
+export interface VerifyExportOptions {
+  readonly exported: ExportedModel;
+  /** The model that was exported, as it was opened then. */
+  readonly model: string;
+  readonly open: OpenOptions;
+  readonly outputs: readonly string[];
+  readonly images: ImageList;
+  readonly maxPixels: number;
+}
+
+export interface VerifiedExport extends Agreement {
+  /** What ran it. */
+  readonly runtime: string;
+  /** Images that could not be read. */
+  readonly failed: number;
+}
+
+/** Best classes whose lists are compared. */
+const TOP_K = 5;
+
+/** Throws as `openModel` does, and where the written model cannot be run. */
+export async function verifyExport(options: VerifyExportOptions): Promise<VerifiedExport> {
+  configureTensorFlow({ threads: availableThreads() });
+  const model = await openModel(options.model, options.open);
+  const { card } = model;
+  const outputs = outputLayers(card, options.outputs);
+  const { format, path } = options.exported;
+  const first = await openSession(model, outputs);
+  const second = await openExported(format, path, card, outputs, options.open);
+  const { resize, crop } = card.preset;
+  const load: LoadOptions = { resize, crop, autoOrient: true, decode: 'exact', maxPixels: options.maxPixels };
+  const sum = new AgreementSum();
+  let failed = 0;
+  try {
+    for await (const file of options.images.files) {
+      const loaded = await loadWithDetails(file, load);
+      if (!('image' in loaded) || loaded.image === undefined) {
+        failed += 1;
+        continue;
+      }
+      const { pixels } = loaded.image;
+      const [a, b] = [await first.run(pixels, 1), await second.run(pixels, 1)];
+      for (const [i, layer] of outputs.entries()) {
+        const base = { path: file.path, index: file.index, identity: '', status: 'ok' as const };
+        const values = [a[i], b[i]] as [Float32Array, Float32Array];
+        sum.add({ ...base, ...differences(...values, layer === 'fc8', TOP_K) });
+      }
+    }
+  } finally {
+    await first.close();
+    await second.close();
+  }
+  return { ...sum.result(), runtime: second.runtime, failed };
+}
