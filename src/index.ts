@@ -37,6 +37,8 @@ export { PRESETS, type Preset, type PresetName } from './model/preset.js';
 export type { ClassifiedRow, ExtractedRow, FailedRow, KeptRow, LayerValues, Prediction } from './output/records.js';
 export { type ClassifyEvent, type ClassifyOptions, classify } from './services/classify.js';
 export { type ExtractEvent, type ExtractOptions, extract } from './services/extract.js';
+export { type ListedModel, type ListOptions, listModels } from './services/model/list.js';
+export { type PullEvent, type PulledModel, type PullOptions, pullModel } from './services/model/pull.js';
 export type { EarlierRows, StreamOptions } from './services/pipeline.js';
 export type { RunCounts, RunEvent } from './services/run.js';
 export type { RunSettings } from './services/settings.js';

@@ -1,4 +1,4 @@
-/** A Python for the tests that compare with NumPy, pandas, DuckDB, Polars; they are skipped where there is none. */
+/** A Python for the tests that compare with NumPy, pandas, PyTorch, Keras …; they are skipped where there is none. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { homedir } from 'node:os';
@@ -10,8 +10,8 @@ const IMPORT_MS = 60_000;
 const found = new Map<string, string | undefined>();
 
 /**
- * The first interpreter that has these modules: `$VGG16_TEST_PYTHON`, else the environment under ~/.cache, else python3.
- * To make one: python3 -m venv ~/.cache/vgg16-test/venv && ~/.cache/vgg16-test/venv/bin/pip install numpy …
+ * The first interpreter that has these modules: `$VGG16_TEST_PYTHON`, else those that scripts/ci/python.sh makes under
+ * ~/.cache (readers of data in one, frameworks in the other), else python3.
  */
 export function python(modules: readonly string[]): string | undefined {
   const key = [...modules].sort().join(', ');
@@ -23,6 +23,7 @@ function find(modules: string): string | undefined {
   const candidates = [
     process.env.VGG16_TEST_PYTHON,
     join(homedir(), '.cache', 'vgg16-test', 'venv', 'bin', 'python'),
+    join(homedir(), '.cache', 'vgg16-test', 'frameworks', 'bin', 'python'),
     'python3',
   ];
   return candidates.find((candidate) => {

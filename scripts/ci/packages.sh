@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Debian's Slurm, GNU parallel and ShellCheck, for the tests that run the job files of docs/jobs.
+# Debian's Slurm, GNU parallel and ShellCheck, for the tests that run the job files of docs/jobs; a browser, for exported models.
 set -euo pipefail
 export PATH=$PATH:/usr/sbin DEBIAN_FRONTEND=noninteractive
 
-declare -A package=([slurmctld]=slurmctld [slurmd]=slurmd [sbatch]=slurm-client [munged]=munge [parallel]=parallel [shellcheck]=shellcheck)
+declare -A package=([slurmctld]=slurmctld [slurmd]=slurmd [sbatch]=slurm-client [munged]=munge [parallel]=parallel [shellcheck]=shellcheck [chromium]=chromium)
 missing=()
 for command in "${!package[@]}"; do
   command -v "$command" > /dev/null || missing+=("${package[$command]}")

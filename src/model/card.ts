@@ -17,6 +17,8 @@ export interface ModelCard {
   readonly source: string | null;
   /** Published or measured top-1 accuracy in percent, with the data it was measured on. */
   readonly accuracy: { readonly top1: number; readonly top5?: number; readonly on: string } | null;
+  /** Why the classifier that was published with these convolutions is left out, where one was. */
+  readonly noClassifier?: string;
 }
 
 /** A card and where its weights lie: all that the engine needs, as plain data. */

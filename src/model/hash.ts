@@ -8,9 +8,9 @@ import { join } from 'node:path';
 /** Bytes a read; larger ones do not hash faster. */
 const CHUNK_BYTES = 1 << 20;
 
-/** The sha256 of a file in hex. */
-export async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
+/** The sha256, or another digest, of a file in hex. */
+export async function hashFile(path: string, algorithm = 'sha256'): Promise<string> {
+  const hash = createHash(algorithm);
   for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) hash.update(chunk as Buffer);
   return hash.digest('hex');
 }
@@ -19,16 +19,18 @@ export async function hashFile(path: string): Promise<string> {
  * The same, remembered under `cacheDir` for as long as the file's size, inode and times stay as they are. Guards against
  * damage and mix-ups; whoever can write the cache can also write the model.
  */
-export async function rememberedHash(path: string, cacheDir: string): Promise<string> {
+export async function rememberedHash(path: string, cacheDir: string, algorithm = 'sha256'): Promise<string> {
   const { size, ino, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
   const folder = join(cacheDir, 'hashes');
+  const file = [await realpath(path), size, ino, mtimeNs, ctimeNs];
   const key = createHash('sha256')
-    .update([await realpath(path), size, ino, mtimeNs, ctimeNs].join('\n'))
+    .update([...file, ...(algorithm === 'sha256' ? [] : [algorithm])].join('\n'))
     .digest('hex');
   const place = join(folder, key);
   const known = await readFile(place, 'utf8').catch(() => '');
-  if (/^[0-9a-f]{64}$/.test(known)) return known;
-  const hash = await hashFile(path);
+  const digits = createHash(algorithm).digest('hex').length;
+  if (known.length === digits && /^[0-9a-f]+$/.test(known)) return known;
+  const hash = await hashFile(path, algorithm);
   const draft = `${place}.${process.pid}`;
   // A cache that cannot be written costs time, nothing else.
   await mkdir(folder, { recursive: true })

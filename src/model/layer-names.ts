@@ -2,8 +2,9 @@
 
 import { modelError } from '../errors.js';
 import { type Architecture, type Layer, layersOf, vgg16 } from './architecture.js';
+import type { ModelCard } from './card.js';
 import { TORCH_MODULES } from './names.js';
-import type { LayerOutput, OutputDType } from './output-request.js';
+import type { LayerOutput, OutputDType, OutputRequest } from './output-request.js';
 
 /** fc8 goes by what it gives. */
 const shownName = (layer: string): string => (layer === 'fc8' ? 'logits' : layer);
@@ -72,13 +73,32 @@ export function isPooled({ pool = 'none' }: LayerOutput, outputShape: readonly n
   return pool !== 'none' && outputShape.length > 1;
 }
 
-/** A layer of the network by the paper's name. Throws MODEL_INVALID, naming those that there are. */
-export function findLayer(architecture: Architecture, name: string, model = 'the model'): Layer {
+/** Throws MODEL_INVALID for what the model cannot give: a layer that it has not, classes without a classifier. */
+export function checkRequests(
+  { name, architecture, noClassifier }: ModelCard,
+  requests: readonly OutputRequest[],
+): void {
+  for (const request of requests) {
+    if (request.kind === 'layer') findLayer(architecture, request.layer, name, noClassifier);
+    else if (architecture.classifier === null) {
+      const why = noClassifier === undefined ? '' : `: ${noClassifier}`;
+      throw modelError(`Expected a model with a classifier but ${name} is a convolutional base${why}.`);
+    }
+  }
+}
+
+/**
+ * A layer of the network by the paper's name. Throws MODEL_INVALID, naming those that there are; `why` there are no more
+ * is added to the message.
+ */
+export function findLayer(architecture: Architecture, name: string, model = 'the model', why?: string): Layer {
   const layers = layersOf(architecture);
   const found = layers.find((layer) => layer.name === name);
   if (found !== undefined) return found;
   const names = layers.map((layer) => shownName(layer.name));
-  throw modelError(`Expected a layer of ${model} but received ${shownName(name)}: ${model} ends at ${names.at(-1)}.`, {
-    hint: `Its layers are ${names.join(', ')}.`,
-  });
+  const reason = why === undefined ? '' : `; ${why}`;
+  throw modelError(
+    `Expected a layer of ${model} but received ${shownName(name)}: ${model} ends at ${names.at(-1)}${reason}.`,
+    { hint: `Its layers are ${names.join(', ')}.` },
+  );
 }

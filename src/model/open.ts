@@ -1,18 +1,28 @@
 /** From a name or a path to a model: its card, and where its weights lie. Weights themselves are not read here. */
 
 import { access } from 'node:fs/promises';
-import { basename, extname } from 'node:path';
 import { ExitCode, modelError, RunError, usageError } from '../errors.js';
-import { type Architecture, vgg16 } from './architecture.js';
+import { vgg16 } from './architecture.js';
+import { assemble } from './assemble.js';
 import type { Model, ModelCard } from './card.js';
-import { IMAGENET_LABELS } from './imagenet-labels.js';
+import { foreignCard, rejectPreset } from './foreign.js';
 import { inferArchitecture } from './infer.js';
-import { findImagenet, IMAGENET_CARD, isKnownModel, KNOWN_MODELS, MINI_FILE, type TorchEnvironment } from './known.js';
-import { LAYOUTS, type NamedTensors, nameTensors } from './names.js';
+import {
+  type FrameworkEnvironment,
+  importedFile,
+  isKnownModel,
+  KNOWN_MODELS,
+  MINI_FILE,
+  recognize,
+  requireWeights,
+} from './known.js';
+import { type NamedTensors, nameTensors } from './names.js';
 import { hasCard, parseCard } from './parse-card.js';
-import { PRESETS, type Preset, type PresetName } from './preset.js';
-import type { FileTensor, WeightLayout, Weights } from './tensors.js';
-import type { StoredTensor, WeightFile } from './weights/file.js';
+import { PRESETS, type PresetName } from './preset.js';
+import { publishedCard, usedWeights } from './published.js';
+import type { KnownWeights } from './registry.js';
+import { weightsOf } from './sources.js';
+import type { WeightFile } from './weights/file.js';
 import { readWeightFile } from './weights/open.js';
 import { randomWeights } from './weights/random.js';
 
@@ -27,12 +37,15 @@ export interface OpenOptions {
   readonly preset?: PresetName;
   /** Folder of downloaded models (`models/`). */
   readonly cacheDir: string;
-  /** Where torch.hub keeps its files; the process's own environment unless given. */
-  readonly env?: TorchEnvironment;
+  /** Where PyTorch and Keras keep their files; the process's own environment unless given. */
+  readonly env?: FrameworkEnvironment;
+  /** What the file is known to be, so that its hash is not looked up. */
+  readonly published?: KnownWeights;
 }
 
 /**
- * Opens a known model (`mini`, `imagenet`, `random`) or a weight file. Reads headers only: milliseconds at any size.
+ * Opens a known model (`mini`, `imagenet`, `random` …) or a weight file. Reads headers only, milliseconds at any size; but
+ * what may be a published file, by its size or its name, is hashed the first time.
  * Throws MODEL_NOT_FOUND, MODEL_INVALID, or USAGE where an option contradicts the model.
  */
 export async function openModel(nameOrPath: string, options: OpenOptions): Promise<Model> {
@@ -43,33 +56,39 @@ export async function openModel(nameOrPath: string, options: OpenOptions): Promi
 
 async function openByName(nameOrPath: string, options: OpenOptions): Promise<Model> {
   if (!isKnownModel(nameOrPath)) {
-    await checkExists(nameOrPath);
-    return await openFile(nameOrPath, options);
+    const path = await findFile(nameOrPath, options.cacheDir);
+    return await openFile(path, options, options.published);
   }
   switch (nameOrPath) {
     case 'random':
       return openRandom(options);
     case 'mini':
       return await openFile(MINI_FILE, options);
-    case 'imagenet': {
-      const { path, own } = await findImagenet(options.cacheDir, options.env ?? process.env);
-      const model = await openFile(path, options);
-      return { ...model, card: own ? { ...model.card, name: 'imagenet' } : { ...model.card, ...IMAGENET_CARD } };
+    default: {
+      const { path, own, known } = await requireWeights(nameOrPath, options.cacheDir, options.env ?? process.env);
+      const model = await openFile(path, options, own ? undefined : known);
+      return { ...model, card: { ...model.card, name: nameOrPath } };
     }
   }
 }
 
-async function checkExists(path: string): Promise<void> {
-  const found = await access(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR',
-  );
-  if (found) return;
+/** A weight file, or one that `model import` has put into the cache under a name. */
+async function findFile(path: string, cacheDir: string): Promise<string> {
+  if (await exists(path)) return path;
+  const imported = importedFile(path, cacheDir);
+  if (imported !== undefined && (await exists(imported))) return imported;
   const names = Object.entries(KNOWN_MODELS).map(([name, what]) => `${name} (${what})`);
   throw new RunError('MODEL_NOT_FOUND', `Expected a known model or a weight file but there is no ${path}.`, {
     exitCode: ExitCode.Model,
     hint: `Known models: ${names.join(', ')}.`,
   });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR',
+  );
 }
 
 function openRandom({ seed, numClasses = 1000, preset = 'torchvision' }: OpenOptions): Model {
@@ -92,17 +111,24 @@ function openRandom({ seed, numClasses = 1000, preset = 'torchvision' }: OpenOpt
   };
 }
 
-async function openFile(path: string, options: OpenOptions): Promise<Model> {
+/** `known` is what the file has been found to be; without it that is looked for. */
+async function openFile(path: string, options: OpenOptions, known?: KnownWeights): Promise<Model> {
   const file = await readWeightFile(path);
-  const named = nameTensors(file);
-  const card = hasCard(file) ? ownCard(file, named, options) : foreignCard(file, named, options);
-  return { card, weights: weightsOf(named, path), file: { path, bytes: file.bytes } };
+  const assembled = file.steps === undefined ? undefined : assemble(file, file.steps);
+  const named = assembled ?? nameTensors(file);
+  const published = hasCard(file) ? undefined : (known ?? (await recognize(path, options.cacheDir)));
+  const card = hasCard(file)
+    ? ownCard(file, named, options)
+    : published === undefined
+      ? foreignCard(file, named, assembled?.affine ?? [], options.preset)
+      : publishedCard(published, file, named, options.preset);
+  return { card, weights: usedWeights(card, await weightsOf(named, file)), file: { path, bytes: file.bytes } };
 }
 
 /** Our own file: the card says everything, and the shapes must agree with it. */
 function ownCard(file: WeightFile, named: NamedTensors, options: OpenOptions): ModelCard {
   const card = parseCard(file);
-  rejectPreset(options, `${file.path} says itself that its preset is ${card.preset.name}`);
+  rejectPreset(options.preset, `${file.path} says itself that its preset is ${card.preset.name}`);
   const inferred = inferArchitecture(named, card.architecture.inputSize, file);
   if (JSON.stringify(inferred) !== JSON.stringify(card.architecture)) {
     throw modelError(
@@ -110,67 +136,6 @@ function ownCard(file: WeightFile, named: NamedTensors, options: OpenOptions): M
     );
   }
   return card;
-}
-
-/** Another program's file: the architecture from the shapes, the preset from the names. */
-function foreignCard(file: WeightFile, named: NamedTensors, options: OpenOptions): ModelCard {
-  if (named.naming === 'vgg16') {
-    throw modelError(
-      `Expected a card in the metadata of ${file.path}, whose tensors are named as in this tool's own files, but it has none.`,
-    );
-  }
-  const preset = foreignPreset(file, named, options);
-  const architecture = inferArchitecture(named, preset.crop, file);
-  const classes = architecture.classifier?.classes;
-  return {
-    name: basename(file.path, extname(file.path)),
-    architecture,
-    preset: scaledTo(preset, architecture),
-    labels: named.naming === 'torch' && classes === IMAGENET_LABELS.length ? IMAGENET_LABELS : null,
-    license: null,
-    source: null,
-    accuracy: null,
-  };
-}
-
-function foreignPreset(file: WeightFile, { naming }: NamedTensors, options: OpenOptions): Preset {
-  if (naming === 'torch') {
-    rejectPreset(options, `the names in ${file.path} are torchvision's, so its preset is torchvision`);
-    return PRESETS.torchvision;
-  }
-  if (options.preset === undefined) {
-    throw usageError(
-      `${file.path} does not say how its images have to be prepared.`,
-      `Add --preset ${Object.keys(PRESETS).join(' or --preset ')}: what the weights were trained with.`,
-    );
-  }
-  return PRESETS[options.preset];
-}
-
-function rejectPreset({ preset }: OpenOptions, why: string): void {
-  if (preset !== undefined) throw usageError(`--preset ${preset} cannot be used here: ${why}.`, 'Leave --preset out.');
-}
-
-/** The preset's geometry for another input size, in proportion: 256 to 224 as for ImageNet. */
-function scaledTo(preset: Preset, { inputSize }: Architecture): Preset {
-  if (inputSize === preset.crop) return preset;
-  return { ...preset, resize: Math.round((inputSize * preset.resize) / preset.crop), crop: inputSize };
-}
-
-function weightsOf(named: NamedTensors, file: string): Weights {
-  const layout = LAYOUTS[named.naming];
-  return Object.fromEntries(
-    [...named.layers].map(([name, { kernel, bias }]) => [
-      name,
-      { kernel: source(kernel, file, layout), bias: source(bias, file, layout) },
-    ]),
-  );
-}
-
-function source({ name, type, offset, byteLength }: StoredTensor, file: string, layout: WeightLayout): FileTensor {
-  // inferArchitecture has refused every other type by now.
-  if (type === undefined) throw modelError(`Expected floating-point numbers in ${name} of ${file}.`);
-  return { kind: 'file', file, offset, byteLength, type, layout };
 }
 
 function checkClasses({ name, architecture }: ModelCard, { numClasses }: OpenOptions): void {

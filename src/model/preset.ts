@@ -28,6 +28,14 @@ const torchvision: Preset = {
   std: [0.229, 0.224, 0.225],
 };
 
+/** torchvision `VGG16_Weights.IMAGENET1K_FEATURES.transforms()`: 0 to 255 less a mean, as the paper has it, in RGB. */
+export const TORCHVISION_FEATURES: Preset = {
+  ...torchvision,
+  name: 'torchvision-features',
+  mean: [0.48235, 0.45882, 0.40784],
+  std: [1 / 255, 1 / 255, 1 / 255],
+};
+
 /** The Oxford weights as published for Caffe (gist ksimonyan/211839e770f7b538e2d8): BGR, mean pixel subtracted. */
 const caffe: Preset = {
   name: 'caffe',

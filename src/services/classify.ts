@@ -1,6 +1,5 @@
 /** Classify images: the most probable classes of each. */
 
-import { modelError } from '../errors.js';
 import type { Outputs } from '../model/engine.js';
 import type { ClassifiedRow, FailedRow, Prediction } from '../output/records.js';
 import { type ImageRow, nonFiniteRow, type StreamOptions, streamImages } from './pipeline.js';
@@ -18,12 +17,9 @@ export type ClassifyEvent = RunEvent<ClassifiedRow>;
 /** Throws a RunError when the model cannot be used. */
 export function classify(options: ClassifyOptions): AsyncGenerator<ClassifyEvent, void> {
   return streamImages<ClassifiedRow>(options, {
-    outputs: ({ name, architecture: { classifier } }) => {
-      if (classifier === null) {
-        throw modelError(`Expected a model with a classifier but ${name} is a convolutional base.`);
-      }
-      return [{ kind: 'top_k', k: Math.min(options.topK, classifier.classes) }];
-    },
+    outputs: ({ architecture: { classifier } }) => [
+      { kind: 'top_k', k: Math.min(options.topK, classifier?.classes ?? options.topK) },
+    ],
     row: (image, outputs, n, count, card) =>
       classifiedRow(image, topPredictions(outputs, n, count, card.labels), options.threshold),
   });

@@ -5,7 +5,7 @@ import type { ModelCard } from '../model/card.js';
 import type { LayerOutput } from '../model/output-request.js';
 import type { DatasetOkRow } from '../output/dataset/rows.js';
 import { topPredictions } from './classify.js';
-import { layerSpecs, layerValues } from './extract.js';
+import { layerValues } from './extract.js';
 import { nonFiniteRow, type StreamOptions, streamImages } from './pipeline.js';
 import type { RunEvent } from './run.js';
 
@@ -30,7 +30,6 @@ export function exportImages(options: ExportOptions): AsyncGenerator<ExportEvent
     { ...options, describe: true },
     {
       outputs: (card) => {
-        layerSpecs(card, layers);
         const k = classesOf(card, options.topK);
         if (k === 0 && layers.length === 0) {
           throw modelError(

@@ -26,10 +26,7 @@ export interface LayerSpec {
 export function extract(options: ExtractOptions): AsyncGenerator<ExtractEvent, void> {
   const { layers } = options;
   return streamImages<ExtractedRow>(options, {
-    outputs: (card) => {
-      layerSpecs(card, layers);
-      return layers;
-    },
+    outputs: () => layers,
     row: ({ path, index, identity }, outputs, n, count, card) => {
       const values = layerValues(card, layers, outputs, n, count);
       return values === undefined

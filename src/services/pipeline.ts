@@ -8,7 +8,8 @@ import { INPUT_CHANNELS } from '../model/architecture.js';
 import type { Model, ModelCard } from '../model/card.js';
 import { cpuFeatures } from '../model/cpu.js';
 import { Engine, type OutputRequest, type Outputs } from '../model/engine.js';
-import { rememberedHash } from '../model/hash.js';
+import { checkRequests } from '../model/layer-names.js';
+import { modelHash } from '../model/model-hash.js';
 import { type OpenOptions, openModel } from '../model/open.js';
 import type { FailedRow, KeptRow, RowBase } from '../output/records.js';
 import type { EarlierRow } from '../output/store/earlier.js';
@@ -44,7 +45,7 @@ export interface EarlierRows {
 
 /** What a command makes of the network's outputs. */
 export interface Task<Row extends RowBase & { readonly status: string }> {
-  /** What the network is asked for. Throws a RunError when the model has no such output. */
+  /** What the network is asked for; whether the model has it is checked by the pipeline. */
   readonly outputs: (card: ModelCard) => readonly OutputRequest[];
   /** The row of image `n` of a batch of `count`. Arrays in it may be views of `outputs`, which are not used again. */
   readonly row: (image: ImageRow, outputs: Outputs, n: number, count: number, card: ModelCard) => Row | FailedRow;
@@ -87,6 +88,7 @@ export async function* streamImages<Row extends RowBase & { readonly status: str
   const model = await openModel(options.model, options.open);
   const { card } = model;
   const outputs = task.outputs(card);
+  checkRequests(card, outputs);
   const cpu = cpuFeatures();
   const settings = resolveSettings(options, card.architecture, cpu);
   const { precision, threads } = settings;
@@ -180,7 +182,7 @@ class LazyEngine {
 async function hashOf(model: Model, cacheDir: string, firstRows: Promise<unknown>): Promise<string | null> {
   if (model.file === null) return null;
   await firstRows.catch(() => {});
-  return rememberedHash(model.file.path, cacheDir);
+  return modelHash(model, cacheDir);
 }
 
 function decodedBatches(

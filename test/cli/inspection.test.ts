@@ -29,6 +29,7 @@ describe('inspectionText', () => {
       labels: ['a', 'b', 'c', 'd', 'e', 'f'],
       license: 'MIT',
       source: null,
+      synsets: null,
       accuracy: { top1: 71.592, top5: 90.382, on: 'ImageNet' },
       file: { path: 'm.pth', bytes: 553_433_881, sha256: '397923af' },
     };

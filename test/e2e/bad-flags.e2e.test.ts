@@ -32,6 +32,7 @@ const VALUES: Readonly<Record<string, readonly (string | readonly [string, numbe
   threads: ['0', '1025', 'all', ''],
   threshold: ['-0.1', '1.1', 'NaN', 'Infinity', '0,5', ''],
   'top-k': ['0', '-5', '2.5', '262145', 'five', ''],
+  'weights-url': ['', 'ftp://mirror', 'mirror'],
   workers: ['0', '65', 'x', ''],
 };
 
@@ -46,6 +47,7 @@ const SWITCHES: Readonly<Record<string, readonly string[]>> = {
   long: ['--long', '--format', 'jsonl'],
   'no-color': ['--no-color=maybe'],
   null: ['--null'],
+  offline: ['--offline=maybe'],
   progress: ['--progress=maybe'],
   quiet: ['--quiet=maybe'],
   recursive: ['--no-recursive=yes'],
