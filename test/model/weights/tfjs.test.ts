@@ -6,7 +6,16 @@ import { describe, expect, it } from 'vitest';
 import { configureTensorFlow } from '../../../src/model/tensorflow.js';
 import { readWeightFile } from '../../../src/model/weights/open.js';
 import { failure, temporaryFolder, write } from './files.js';
-import { difference, expectedOf, expectRefusedWhenCut, expectSurvived, format, open, unpacked } from './folders.js';
+import {
+  difference,
+  type Expected,
+  expectedOf,
+  expectRefusedWhenCut,
+  expectSurvived,
+  format,
+  open,
+  unpacked,
+} from './folders.js';
 
 configureTensorFlow({ threads: 2 });
 
@@ -25,6 +34,18 @@ describe('tfjs models', () => {
     const file = await readWeightFile(json);
     expect(file).toMatchObject({ format: 'tfjs', inputSize: 64 });
     expect(file.bytes).toBe(readFileSync(json).length + 4 * (2877 + 2));
+  });
+
+  it('may give other things beside their scores', async () => {
+    const path = unpacked(folder, 'tfjs-graph', 'with-class');
+    const model = JSON.parse(readFileSync(join(path, 'model.json'), 'utf8'));
+    model.modelTopology.node.push(
+      { name: 'best', op: 'ArgMax', input: ['Identity', 'axis'] },
+      { name: 'axis', op: 'Const' },
+    );
+    model.signature.outputs = { best: { name: 'best:0' }, ...model.signature.outputs };
+    writeFileSync(join(path, 'model.json'), JSON.stringify(model));
+    expect(await difference(path, files['tfjs-graph'] as Expected, 'keras')).toBeLessThan(1e-5);
   });
 
   it('need a preset where nothing says how they were trained', async () => {
