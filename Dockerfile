@@ -27,7 +27,7 @@ COPY --from=build /opt/vgg16/node_modules node_modules
 COPY --from=build /opt/vgg16/package.json /opt/vgg16/.oclif.manifest.json /opt/vgg16/LICENSE ./
 COPY --from=build /opt/vgg16/bin/run.js bin/run.js
 COPY --from=build /opt/vgg16/scripts/install scripts/install
-COPY --from=build /opt/vgg16/fixtures/models/mini.safetensors fixtures/models/mini.safetensors
+COPY --from=build /opt/vgg16/fixtures/models/mini.safetensors /opt/vgg16/fixtures/models/mini.golden.json fixtures/models/
 COPY --from=build /opt/vgg16/dist dist
 # Any user may write there: with -u "$(id -u):$(id -g)" the outputs are yours.
 RUN ln -s /opt/vgg16/bin/run.js /usr/local/bin/vgg16 && mkdir -m 1777 /cache /data

@@ -76,6 +76,14 @@ describe('model import', () => {
 });
 
 describe('model export', () => {
+  /** Rows of the model itself. */
+  // biome-ignore lint/suspicious/noExplicitAny: rows of JSON
+  let direct: readonly any[] = [];
+  beforeAll(async () => {
+    const { stdout } = await done(['extract', 'photos', '-m', SLIM, '-l', 'logits', '--format', 'jsonl', '-q']);
+    direct = jsonRows(stdout);
+  });
+
   it.each([
     ['safetensors', 'slim.safetensors', 'read it back'],
     ['pytorch', 'slim.pth', 'read it back'],
@@ -91,17 +99,25 @@ describe('model export', () => {
     expect(said).toMatchObject({ format, output, verified: { images: 3, top1: 100, failed: 0 } });
     expect(said.verified.runtime).toContain(runtime);
     expect(said.verified.relativeDiff).toBeLessThan(1e-5);
-    const direct = await done(['extract', 'photos', '-m', SLIM, '-l', 'logits', '--format', 'jsonl', '-q']);
     const again = await done(['extract', 'photos', '-m', output, '-l', 'logits', '--format', 'jsonl', '-q']);
-    const [first, second] = [jsonRows(direct.stdout), jsonRows(again.stdout)];
+    const second = jsonRows(again.stdout);
     expect(second).toHaveLength(3);
     second.forEach(({ embedding }, i) => {
       (embedding as number[]).forEach((value, at) => {
-        expect(value).toBeCloseTo(Number(first[i]?.embedding?.[at]), 5);
+        expect(value).toBeCloseTo(Number(direct[i]?.embedding?.[at]), 5);
       });
     });
-    expect(expectOneSentence(await run(words.slice(0, -1)), 2)).toContain('exists');
+  });
+
+  it.each([
+    ['a file', 'there.pth', []],
+    ['a folder', 'there', ['--format', 'tfjs']],
+  ])('replaces %s with --force only', async (_what, output, format) => {
+    const words = ['model', 'export', SLIM, '-o', output, ...format];
+    await done(words);
+    expect(expectOneSentence(await run(words), 2)).toContain('exists');
     await done([...words, '--force']);
+    expect(readdirSync(root).filter((name) => name.startsWith(output))).toEqual([output]);
   });
 
   it('gives the layers that are asked for', async () => {

@@ -178,3 +178,6 @@ export function storedZip(records: Readonly<Record<string, Buffer>>, method = 0)
   end.writeUInt32LE(offset, 16);
   return Buffer.concat([...locals, directory, end]);
 }
+
+/** Random damages of one byte to a small file. Ten thousand take a minute a format: VGG16_TEST_FLIPS=10000. */
+export const FLIPS = Number(process.env.VGG16_TEST_FLIPS ?? 2000);

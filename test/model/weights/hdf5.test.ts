@@ -6,14 +6,11 @@ import type { Hdf5Place } from '../../../src/model/tensors.js';
 import { WEIGHT_BYTES } from '../../../src/model/tensors.js';
 import { type Hdf5Dataset, type Hdf5Source, readHdf5, readHdf5Tree } from '../../../src/model/weights/hdf5.js';
 import { readTensor } from '../../../src/model/weights/read.js';
-import { failure, temporaryFolder, write } from './files.js';
+import { FLIPS, failure, temporaryFolder, write } from './files.js';
 
 /** Written by fixtures/formats/make_keras.py with h5py. */
 const fixture = (name: string): string => fileURLToPath(new URL(`../../../fixtures/formats/${name}`, import.meta.url));
 const SMALL = readFileSync(fixture('hdf5-small.h5'));
-
-/** Bytes changed, one at a time. */
-const FLIPS = 10_000;
 
 const folder = temporaryFolder();
 const whole = (file: string, bytes: Buffer): Hdf5Source => ({ file, start: 0, byteLength: bytes.length });

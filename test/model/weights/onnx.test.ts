@@ -11,7 +11,7 @@ import { configureTensorFlow } from '../../../src/model/tensorflow.js';
 import { ATTRIBUTE, FIELD, ONNX } from '../../../src/model/weights/onnx-proto.js';
 import { readWeightFile } from '../../../src/model/weights/open.js';
 import { maxDifference, sameWeights, sessionOutputs, slimImages } from '../export/numbers.js';
-import { failure, safetensors, slimShapes, temporaryFolder, write } from './files.js';
+import { FLIPS, failure, safetensors, slimShapes, temporaryFolder, write } from './files.js';
 import { delimited, type EditableNode, message, OnnxFile, type TensorHeader } from './onnx-files.js';
 import { survivesCuts, survivesFlips } from './protobuf-damage.js';
 
@@ -264,8 +264,8 @@ describe('damage', () => {
       await survivesCuts(folder, readFileSync(format(name)), name);
   });
 
-  it('ends in a model or a clear error for 10,000 bytes changed', { timeout: 240_000 }, async () => {
-    await survivesFlips(folder, await smallest(), 'small.onnx', 10_000);
+  it(`ends in a model or a clear error for ${FLIPS} bytes changed`, { timeout: 600_000 }, async () => {
+    await survivesFlips(folder, await smallest(), 'small.onnx', FLIPS);
   });
 
   it.each([
