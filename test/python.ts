@@ -19,6 +19,9 @@ export function python(modules: readonly string[]): string | undefined {
   return found.get(key);
 }
 
+const HAS_ALL =
+  'import importlib.util, sys; sys.exit(not all(importlib.util.find_spec(name) for name in sys.argv[1:]))';
+
 function find(modules: string): string | undefined {
   const candidates = [
     process.env.VGG16_TEST_PYTHON,
@@ -28,7 +31,8 @@ function find(modules: string): string | undefined {
   ];
   return candidates.find((candidate) => {
     if (candidate === undefined || candidate === '') return false;
-    const { status } = spawnSync(candidate, ['-c', `import ${modules}`], { stdio: 'ignore', timeout: IMPORT_MS });
+    // Without importing them, which takes up to a minute on a machine that does other work.
+    const { status } = spawnSync(candidate, ['-c', HAS_ALL, ...modules.split(', ')], { stdio: 'ignore' });
     return status === 0;
   });
 }

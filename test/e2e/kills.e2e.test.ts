@@ -9,13 +9,13 @@ import { type Result, type Running, start } from './helpers/program.js';
 
 const root = temporaryFolder();
 
-const IMAGES = 200;
+const IMAGES = 140;
 
 /** Kills a command, each of a process that was alive. */
 const KILLS = 50;
 
 /** After so many kills of one output the next --resume may run to its end. */
-const KILLS_A_CHAIN = 7;
+const KILLS_A_CHAIN = 9;
 
 /** Of the kills, those before the first row. */
 const EARLY = 0.15;

@@ -12,7 +12,7 @@ import { expectOneSentence } from './helpers/rows.js';
 const SHARES = 4;
 
 /** Enough for a share to be at work when something happens to it. */
-const IMAGES = 1600;
+const IMAGES = 1200;
 
 /** Rows that a task has written by then. */
 const ROWS = 10;

@@ -136,7 +136,7 @@ describe('files of Keras', () => {
 });
 
 /** Bytes changed in each file, one at a time; hdf5.test.ts changes more. */
-const FLIPS = 250;
+const FLIPS = 100;
 
 /** A model, or an error of ours in one line. */
 async function survives(path: string): Promise<'opened' | 'refused'> {

@@ -163,10 +163,10 @@ describe('damaged tfjs models', () => {
   });
 
   it.each(['tfjs-keras', 'tfjs-graph'])(
-    'opens %s or says what is wrong for 500 bytes changed',
+    'opens %s or says what is wrong for 200 bytes changed',
     { timeout: 60_000 },
     async (name) => {
-      await expectSurvived(unpacked(folder, name, `flip-${name}`), 'model.json', 500);
+      await expectSurvived(unpacked(folder, name, `flip-${name}`), 'model.json', 200);
     },
   );
 });
