@@ -111,7 +111,7 @@ describe('model export', () => {
 
   it.each([
     ['a file', 'there.pth', []],
-    ['a folder', 'there', ['--format', 'tfjs']],
+    ['a folder', 'folder', ['--format', 'tfjs']],
   ])('replaces %s with --force only', async (_what, output, format) => {
     const words = ['model', 'export', SLIM, '-o', output, ...format];
     await done(words);
