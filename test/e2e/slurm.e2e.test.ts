@@ -1,5 +1,6 @@
 /** The job files of docs/jobs/slurm on a real Slurm, with what goes wrong on one. */
 
+import { spawnSync } from 'node:child_process';
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,7 +13,7 @@ import { expectOneSentence } from './helpers/rows.js';
 const SHARES = 4;
 
 /** Enough for a share to be at work when something happens to it. */
-const IMAGES = 1200;
+const IMAGES = 600;
 
 /** Rows that a task has written by then. */
 const ROWS = 10;
@@ -62,9 +63,16 @@ describe.skipIf(reason !== undefined)(`on Slurm${reason === undefined ? '' : ` (
         .filter((file) => file.startsWith(`part-${share}.`) && file.endsWith('.partial'))
         .reduce((sum, file) => sum + readFileSync(join(folder, name, file), 'utf8').split('\n').length - 2, 0);
     await expect.poll(rows, { timeout: JOB_SECONDS * 1000, interval: 20 }).toBeGreaterThan(ROWS);
+    // Held, so that it is still at work when what is to happen to it does, however slow Slurm's commands are here.
+    signal('STOP', name, share);
     const task = (await cluster.tasks(array)).find(({ index }) => index === share);
     expect(task?.state).toBe('RUNNING');
     return task?.node ?? '';
+  }
+
+  /** To the program that runs a share. */
+  function signal(which: 'STOP' | 'CONT', name: string, share: number) {
+    spawnSync('pkill', [`-${which}`, '-f', `run\\.js classify .*-o ${name}/part-${share}\\.csv`]);
   }
 
   const log = (array: string, share: number) => readFileSync(join(folder, `vgg16-${array}_${share}.log`), 'utf8');
@@ -76,10 +84,12 @@ describe.skipIf(reason !== undefined)(`on Slurm${reason === undefined ? '' : ` (
     const loseNode = async () => {
       const node = await atWork('labels', array, 2);
       await cluster.run('scontrol', ['update', `NodeName=${node}`, 'State=DOWN', 'Reason=test']);
+      signal('CONT', 'labels', 2);
     };
     const runOutOfTime = async () => {
       await atWork('labels', array, SHARES); // the task whose job number is that of the array
       await cluster.run('scancel', ['--batch', '--signal=USR1', `${array}_${SHARES}`]);
+      signal('CONT', 'labels', SHARES);
     };
     await Promise.all([loseNode(), runOutOfTime()]);
 
