@@ -86,26 +86,38 @@ export async function startCluster(
   const allLogs = () => logs(home) + logs(folder);
   const end = async (job: string, seconds: number) => {
     const limit = performance.now() + seconds * 1000;
+    const since = new Map<string, number>();
     for (;;) {
       const all = await tasks(job);
       if (!all.some(({ state }) => RUNNING.includes(state))) return all;
       if (performance.now() > limit) {
         throw new Error(`Job ${job} runs after ${seconds} s: ${JSON.stringify(all)}\n${allLogs()}`);
       }
-      await startRequeued(run, job);
+      await startRequeued(run, job, since);
       await sleep(POLL_MS);
     }
   };
   return { env: clientEnv, run, tasks, end, logs: allLogs, stop };
 }
 
-/** Slurm lets a task that it has put back wait for two minutes; here it starts at once. */
-async function startRequeued(run: Cluster['run'], job: string): Promise<void> {
+/**
+ * A node refuses a task that it has killed in the same second ("already killed, do not launch"): its times are whole
+ * seconds, and Slurm's own two minutes are far beyond.
+ */
+const REQUEUE_MS = 2500;
+
+/** Slurm lets a task that it has put back wait for two minutes; here it starts soon. `since`: when each was first seen waiting. */
+async function startRequeued(run: Cluster['run'], job: string, since: Map<string, number>): Promise<void> {
   const waiting = await run('squeue', ['--noheader', '--array', '--jobs', job, '--format', '%i %r']);
   for (const line of waiting.split('\n')) {
-    const [id, reason] = line.split(' ');
+    const [id = '', reason] = line.split(' ');
+    if (reason !== 'BeginTime') continue;
+    const first = since.get(id) ?? performance.now();
+    since.set(id, first);
+    if (performance.now() - first < REQUEUE_MS) continue;
+    since.delete(id);
     // It may have started meanwhile.
-    if (reason === 'BeginTime') await run('scontrol', ['update', `JobId=${id}`, 'StartTime=now']).catch(() => {});
+    await run('scontrol', ['update', `JobId=${id}`, 'StartTime=now']).catch(() => {});
   }
 }
 
