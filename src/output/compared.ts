@@ -75,8 +75,8 @@ export class AgreementSum {
     this.#images += 1;
     this.#meanDiff += row.meanDiff;
     this.#largest = Math.max(this.#largest, row.largest);
-    // NaN is larger than all.
-    if (this.#worst === null || !(row.maxDiff <= this.#maxDiff)) {
+    // NaN is larger than all, and stays.
+    if (this.#worst === null || !(row.maxDiff <= this.#maxDiff || Number.isNaN(this.#maxDiff))) {
       this.#maxDiff = row.maxDiff;
       this.#worst = row.path;
     }

@@ -121,8 +121,8 @@ export function differences(
   let [maxDiff, sum, largest] = [0, 0, 0];
   for (let i = 0; i < a.length; i++) {
     const diff = Math.abs((a[i] as number) - (b[i] as number));
-    // NaN is larger than all: it must not pass.
-    if (!(diff <= maxDiff)) maxDiff = diff;
+    // NaN stays: it must not pass.
+    maxDiff = Math.max(maxDiff, diff);
     sum += diff;
     largest = Math.max(largest, Math.abs(a[i] as number));
   }
