@@ -3,13 +3,13 @@
  * before it, which torchvision's own files of 2017 still have. Layouts: torch/serialization.py, `_save`, `_legacy_save`.
  */
 
-import { type Entry, openPromise, type ZipFile } from 'yauzl';
-import { modelError, RunError } from '../../errors.js';
+import { modelError } from '../../errors.js';
 import { CARD_RECORD } from '../card-text.js';
 import { MAX_CARD_BYTES, parseCardRecord } from '../parse-card.js';
 import { MAX_TENSORS, type OpenFile, shown, type WeightFile } from './file.js';
 import { unpickle } from './pickle.js';
 import { type Place, type Storage, storageBytes, tensorsOf, torchTable } from './torch-pickle.js';
+import { Zip } from './zip.js';
 
 /** Pickle, in bytes, at most: VGG-16's is 4 KB, a checkpoint's with an optimiser 100 KB. */
 export const MAX_PICKLE_BYTES = 4 * 1024 * 1024;
@@ -29,9 +29,9 @@ export function isLegacyPytorch(start: Buffer): boolean {
 /** Names, shapes and places of the tensors. Throws MODEL_INVALID; never runs what the file says. */
 export async function readPytorchZip(file: OpenFile): Promise<WeightFile> {
   const { path, bytes } = file;
-  const zip = await translated(path, () => openPromise(path, { autoClose: false, strictFileNames: true }));
+  const zip = await Zip.open(file, MAX_RECORDS);
   try {
-    const entries = await listEntries(zip, path);
+    const { entries } = zip;
     const pickleName = [...entries.keys()].find((name) => /^[^/]+\/data\.pkl$/.test(name));
     if (pickleName === undefined) throw modelError(`Expected a zip of torch.save but ${path} has no data.pkl.`);
     const root = pickleName.slice(0, -'data.pkl'.length);
@@ -43,7 +43,7 @@ export async function readPytorchZip(file: OpenFile): Promise<WeightFile> {
         },
       );
     }
-    const placeOf = (name: string) => placeOfRecord(zip, entries.get(root + name), root + name, file);
+    const placeOf = (name: string) => zip.place(root + name);
 
     if (entries.has(`${root}byteorder`)) {
       const place = await placeOf('byteorder');
@@ -70,54 +70,6 @@ export async function readPytorchZip(file: OpenFile): Promise<WeightFile> {
     return { path, bytes, format: 'pytorch', tensors, metadata: await readCard() };
   } finally {
     zip.close();
-  }
-}
-
-async function listEntries(zip: ZipFile, path: string): Promise<ReadonlyMap<string, Entry>> {
-  if (zip.entryCount > MAX_RECORDS)
-    throw modelError(`Expected at most ${MAX_RECORDS} records but ${path} has ${zip.entryCount}.`);
-  const entries = new Map<string, Entry>();
-  await translated(path, async () => {
-    for await (const entry of zip.eachEntry()) {
-      if (entries.has(entry.fileName)) throw modelError(`The record ${shown(entry.fileName)} occurs twice in ${path}.`);
-      entries.set(entry.fileName, entry);
-    }
-  });
-  return entries;
-}
-
-async function placeOfRecord(
-  zip: ZipFile,
-  entry: Entry | undefined,
-  name: string,
-  { path, bytes }: OpenFile,
-): Promise<Place> {
-  if (entry === undefined) throw modelError(`${path} is damaged: its record ${shown(name)} is missing.`);
-  if (entry.compressionMethod !== 0 || entry.isEncrypted() || entry.compressedSize !== entry.uncompressedSize) {
-    throw modelError(
-      `Expected the record ${shown(name)} of ${path} to be stored as it is, as torch.save does, but it is compressed or encrypted.`,
-    );
-  }
-  const { fileDataStart: offset } = await translated(path, () =>
-    zip.readLocalFileHeaderPromise(entry, { minimal: true }),
-  );
-  const byteLength = entry.uncompressedSize;
-  if (offset + byteLength > bytes) {
-    throw modelError(
-      `${path} is truncated: ${offset + byteLength - bytes} bytes of its record ${shown(name)} are missing.`,
-    );
-  }
-  return { offset, byteLength };
-}
-
-/** yauzl's errors as ours. */
-async function translated<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof RunError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw modelError(`${path} is damaged or truncated: as a zip, ${shown(reason).slice(1, -1)}.`, { cause: error });
   }
 }
 
