@@ -11,7 +11,7 @@ import { layoutOf } from '../output/store/formats.js';
 import { textLayout } from '../output/store/layout.js';
 import { classifyTable } from '../output/table.js';
 import { classify } from '../services/classify.js';
-import { checkOutputs, continues, fileOutput } from './file-output.js';
+import { checkOutputs, continues, fileOutput, textFormat } from './file-output.js';
 import { type ImageRunFlags, runImages, type Session } from './image-run.js';
 import { formatOf, openStream, STDOUT } from './output-options.js';
 import { runSettings } from './run-settings.js';
@@ -72,13 +72,8 @@ async function openOutput(
     flags,
     shard: resolvedShard(flags.shard),
     formatFor: (card) => {
-      const rows = encoder(card);
-      return {
-        layout: format === 'table' ? textLayout(target, format) : layoutOf(format, target, []),
-        head: rows.header(),
-        encode: (row) => ({ text: rows.encode([row]), arrays: [] }),
-        ...(rows.fitTo === undefined ? {} : { fitTo: rows.fitTo }),
-      };
+      const layout = format === 'table' ? textLayout(target, format) : layoutOf(format, target, []);
+      return textFormat(layout, encoder(card));
     },
     settings: (run) => ({
       ...runSettings('classify', run, flags),

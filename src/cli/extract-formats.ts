@@ -10,7 +10,7 @@ import type { ExtractedRow, ExtractRow } from '../output/records.js';
 import { layoutOf } from '../output/store/formats.js';
 import { parquetText } from '../output/store/parquet-layout.js';
 import type { LayerSpec } from '../services/extract.js';
-import type { StoredFormat } from './file-output.js';
+import { type StoredFormat, textFormat } from './file-output.js';
 import { STDOUT } from './output-options.js';
 
 const BY_EXTENSION: Readonly<Record<string, StoreFormat>> = {
@@ -56,13 +56,7 @@ export function extractFormat(
   dtype: ArrayDType,
 ): StoredFormat<ExtractedRow> {
   const encoder = textEncoder(format, layers);
-  if (encoder !== undefined) {
-    return {
-      layout: layoutOf(format, target, []),
-      head: encoder.header(),
-      encode: (row) => ({ text: encoder.encode([row]), arrays: [] }),
-    };
-  }
+  if (encoder !== undefined) return textFormat(layoutOf(format, target, []), encoder);
   const specs = layers.map(({ name, shape }) => ({ name, shape, dtype }));
   const text: RowEncoder<ExtractRow> = format === 'parquet' ? parquetText() : pathsList();
   return {

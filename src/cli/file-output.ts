@@ -1,7 +1,8 @@
 /** An output of its own files: begun anew, or continued from what earlier runs left. */
 
 import { checkOutput } from '../output/atomic.js';
-import type { RowBase } from '../output/records.js';
+import type { RowEncoder } from '../output/encoder.js';
+import type { FailedRow, RowBase } from '../output/records.js';
 import { lazyWriter, type RowCodec, storeWriter } from '../output/row-writer.js';
 import { runRecordPath } from '../output/run-record.js';
 import { Earlier } from '../output/store/earlier.js';
@@ -25,6 +26,16 @@ export interface StoredFormat<Row> extends RowCodec<Row> {
   readonly layout: Layout;
   /** Text before the first row. */
   readonly head: string;
+}
+
+/** A format of text: a row is what an encoder makes of it. */
+export function textFormat<Row>(layout: Layout, rows: RowEncoder<Row | FailedRow>): StoredFormat<Row> {
+  return {
+    layout,
+    head: rows.header(),
+    encode: (row) => ({ text: rows.encode([row]), arrays: [] }),
+    ...(rows.fitTo === undefined ? {} : { fitTo: rows.fitTo }),
+  };
 }
 
 export interface FileOutputOptions<Row> {
