@@ -11,7 +11,7 @@ import { layoutOf } from '../output/store/formats.js';
 import { checkModel } from '../services/model/check.js';
 import { compareModels } from '../services/model/compare.js';
 import type { RunEvent } from '../services/run.js';
-import { checkOutputs, fileOutput } from './file-output.js';
+import { checkOutputs, fileOutput, textFormat } from './file-output.js';
 import { type ImageRunFlags, runImages, type Session } from './image-run.js';
 import { openInputs } from './inputs.js';
 import { openOptions } from './model-options.js';
@@ -58,6 +58,12 @@ export async function runVerify(
 }
 
 async function verifyAlone(model: string, flags: VerifyFlags, session: Session): Promise<ExitCode> {
+  if (flags.output !== STDOUT) {
+    throw usageError(
+      'Expected --against OTHER and images with --output, which is for their rows.',
+      'Leave --output out, or add --against OTHER photos/.',
+    );
+  }
   const { card, sha256, checks } = await checkModel(model, await openOptions({ ...flags, model }, session.cacheDir));
   const failed = checks.filter(({ ok }) => ok === false);
   const exitCode = failed.length === 0 ? ExitCode.Ok : ExitCode.Gate;
@@ -140,14 +146,7 @@ async function openOutput(
     format,
     flags,
     shard: resolvedShard(flags.shard),
-    formatFor: (card) => {
-      const rows = encoder(card);
-      return {
-        layout: layoutOf(format, target, []),
-        head: rows.header(),
-        encode: (row) => ({ text: rows.encode([row]), arrays: [] }),
-      };
-    },
+    formatFor: (card) => textFormat(layoutOf(format, target, []), encoder(card)),
     settings: (run) => ({ ...runSettings('model verify', run, flags), against: other }),
   });
 }

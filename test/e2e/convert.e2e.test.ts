@@ -199,6 +199,7 @@ describe('model verify', () => {
     ['images without another model', ['photos'], '--against'],
     ['another model without images', ['--against', SLIM], 'images'],
     ['other classes', ['--against', 'mini', 'photos'], 'same classes'],
+    ['an output without another model', ['-o', 'alone.csv'], '--output'],
     ['a list from stdin', ['--against', SLIM, '--files-from', '-'], '--files-from'],
   ])('with %s: 2', async (_what, words, message) => {
     expect(expectOneSentence(await run(['model', 'verify', SLIM, ...words]), 2)).toContain(message);
