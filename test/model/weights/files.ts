@@ -1,6 +1,6 @@
 /** Builders of weight files, sound and damaged, for tests. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -181,3 +181,25 @@ export function storedZip(records: Readonly<Record<string, Buffer>>, method = 0)
 
 /** Random damages of one byte to a small file. Ten thousand take a minute a format: VGG16_TEST_FLIPS=10000. */
 export const FLIPS = Number(process.env.VGG16_TEST_FLIPS ?? 2000);
+
+/** Changes one byte of `path`, which holds `bytes`, calls `visit` and puts the byte back: `count` times, the same each run. */
+export async function eachFlip(path: string, bytes: Buffer, count: number, visit: () => Promise<void>): Promise<void> {
+  // Park and Miller's generator.
+  let state = 16;
+  const random = (below: number) => {
+    state = (state * 48271) % 2147483647;
+    return state % below;
+  };
+  const fd = openSync(path, 'r+');
+  try {
+    for (let i = 0; i < count; i++) {
+      const position = random(bytes.length);
+      const original = bytes[position] as number;
+      writeSync(fd, Buffer.of(original ^ (1 + random(255))), 0, 1, position);
+      await visit();
+      writeSync(fd, Buffer.of(original), 0, 1, position);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,6 +1,6 @@
 /** Files of Keras against what Keras made of them: fixtures/formats/make_keras.py. */
 
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { Session } from '../../../src/model/session.js';
 import { configureTensorFlow } from '../../../src/model/tensorflow.js';
 import { readWeightFile } from '../../../src/model/weights/open.js';
 import { output } from '../reference.js';
-import { failure, storedZip, temporaryFolder, write } from './files.js';
+import { eachFlip, failure, storedZip, temporaryFolder, write } from './files.js';
 
 configureTensorFlow({ threads: 2 });
 
@@ -162,23 +162,9 @@ describe.each(['keras-tuned.keras', 'keras2-tuned.h5', 'keras-gzip.h5', 'keras-l
 
   it(`ends in a model or in a clear error for ${FLIPS} bytes changed`, { timeout: 120_000 }, async () => {
     const path = write(folder, name, bytes);
-    let state = 16;
-    const random = (below: number) => {
-      state = (state * 48271) % 2147483647;
-      return state % below;
-    };
-    const fd = openSync(path, 'r+');
-    try {
-      for (let i = 0; i < FLIPS; i++) {
-        const position = random(bytes.length);
-        const original = bytes[position] as number;
-        writeSync(fd, Buffer.of(original ^ (1 + random(255))), 0, 1, position);
-        await survives(path);
-        writeSync(fd, Buffer.of(original), 0, 1, position);
-      }
-    } finally {
-      closeSync(fd);
-    }
+    await eachFlip(path, bytes, FLIPS, async () => {
+      await survives(path);
+    });
     expect(await survives(path)).toBe('opened');
   });
 });

@@ -1,11 +1,11 @@
 /** Damages files and opens them: either every tensor lies inside a file, or the error is ours, of one line, and exit code 5. */
 
-import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { expect } from 'vitest';
 import { ExitCode, RunError } from '../../../src/errors.js';
 import { openModel } from '../../../src/model/open.js';
 import type { FileRange, TensorSource } from '../../../src/model/tensors.js';
-import { write } from './files.js';
+import { eachFlip, write } from './files.js';
 
 /** Also where a change of a name has made nobody's weights of it, which takes a --preset. */
 async function survives(path: string): Promise<'opened' | 'refused'> {
@@ -56,24 +56,9 @@ export async function survivesFlips(folder: string, bytes: Buffer, name: string,
   expect(await survives(path)).toBe('opened');
   const memory = process.memoryUsage().rss;
   const found = { opened: 0, refused: 0 };
-  // Park and Miller's generator: the same damage in every run.
-  let state = 16;
-  const random = (below: number) => {
-    state = (state * 48271) % 2147483647;
-    return state % below;
-  };
-  const fd = openSync(path, 'r+');
-  try {
-    for (let i = 0; i < count; i++) {
-      const position = random(bytes.length);
-      const original = bytes[position] as number;
-      writeSync(fd, Buffer.of(original ^ (1 + random(255))), 0, 1, position);
-      found[await survives(path)]++;
-      writeSync(fd, Buffer.of(original), 0, 1, position);
-    }
-  } finally {
-    closeSync(fd);
-  }
+  await eachFlip(path, bytes, count, async () => {
+    found[await survives(path)]++;
+  });
   expect(await survives(path)).toBe('opened');
   // Both happen, or the damage is not where it matters.
   expect(Math.min(found.opened, found.refused)).toBeGreaterThan(count / 20);
