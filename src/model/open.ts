@@ -77,10 +77,9 @@ async function findFile(path: string, cacheDir: string): Promise<string> {
   if (await exists(path)) return path;
   const imported = importedFile(path, cacheDir);
   if (imported !== undefined && (await exists(imported))) return imported;
-  const names = Object.entries(KNOWN_MODELS).map(([name, what]) => `${name} (${what})`);
   throw new RunError('MODEL_NOT_FOUND', `Expected a known model or a weight file but there is no ${path}.`, {
     exitCode: ExitCode.Model,
-    hint: `Known models: ${names.join(', ')}.`,
+    hint: `Known models: ${Object.keys(KNOWN_MODELS).join(', ')}. Type vgg16 model list to see what they are.`,
   });
 }
 
