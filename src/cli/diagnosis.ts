@@ -11,6 +11,7 @@ const CPU_FEATURES = [
   ['avx2', 'AVX2'],
   ['avx512f', 'AVX-512'],
   ['avx512Vnni', 'AVX512-VNNI'],
+  ['avxVnni', 'AVX-VNNI'],
   ['avx512Bf16', 'AVX512-BF16'],
   ['amxBf16', 'AMX-BF16'],
   ['amxInt8', 'AMX-INT8'],

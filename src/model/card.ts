@@ -2,7 +2,7 @@
 
 import type { Architecture } from './architecture.js';
 import type { Preset } from './preset.js';
-import type { Weights } from './tensors.js';
+import type { FileRange, Weights } from './tensors.js';
 
 export interface ModelCard {
   /** Short name: `mini`, `imagenet`, or the file's name without its extension. */
@@ -27,4 +27,17 @@ export interface Model {
   readonly weights: Weights;
   /** The file, or `null` for generated weights. */
   readonly file: { readonly path: string; readonly bytes: number } | null;
+  /** What int8 arithmetic needs, where the file carries it; `weights` are then the same in float32. */
+  readonly int8?: Int8Weights;
+}
+
+/** Quantised weights and activations, of all layers but fc8. */
+export interface Int8Weights {
+  /** The activation after the ReLU that is the largest uint8; 0 is 0. */
+  readonly ranges: Readonly<Record<string, number>>;
+  /**
+   * int8 in TensorFlow's order, and what one step of each output channel is worth. Of conv1_1 for bytes as input: the
+   * preset's divisor and std are in its kernel.
+   */
+  readonly kernels: Readonly<Record<string, { readonly integers: FileRange; readonly scale: readonly number[] }>>;
 }

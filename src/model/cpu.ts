@@ -1,9 +1,8 @@
 /** What the processor can do, and how many threads this process may keep busy. */
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
-import { posix } from 'node:path';
+import { cgroupCpus, type ReadText, readText } from './cgroup.js';
 
 export interface CpuFeatures {
   /** The maker's name for it, such as "Intel(R) Xeon(R) Platinum 8481C". */
@@ -12,14 +11,13 @@ export interface CpuFeatures {
   readonly avx512f: boolean;
   /** int8 products in AVX-512. */
   readonly avx512Vnni: boolean;
+  /** int8 products in AVX2: processors without AVX-512. */
+  readonly avxVnni: boolean;
   readonly avx512Bf16: boolean;
   /** bfloat16 matrix tiles: several times the speed of float32 (`--precision bf16`). */
   readonly amxBf16: boolean;
   readonly amxInt8: boolean;
 }
-
-/** Reads a small file; undefined where there is none. Tests pass their own. */
-export type ReadText = (path: string) => string | undefined;
 
 /** Time for `sysctl` to answer, in milliseconds; it takes a few. */
 const SYSCTL_TIMEOUT_MS = 5000;
@@ -45,80 +43,51 @@ export function parseCpuFeatures(text: string, model: string): CpuFeatures {
     avx2: has('avx2'),
     avx512f: has('avx512f'),
     avx512Vnni: has('avx512_vnni', 'avx512vnni'),
+    avxVnni: has('avx_vnni', 'avxvnni'),
     avx512Bf16: has('avx512_bf16', 'avx512bf16'),
     amxBf16: has('amx_bf16'),
     amxInt8: has('amx_int8'),
   };
 }
 
+/** Whether int8 is faster than float32: with products of bytes that add up in 32 bits, without overflow between. */
+export function hasInt8({ avx512Vnni, avxVnni, amxInt8 }: CpuFeatures): boolean {
+  return avx512Vnni || avxVnni || amxInt8;
+}
+
+/** Threads, and what they follow from: `Slurm 4`, `cgroup 2.0`, `processors 64`. */
+export interface ThreadLimit {
+  readonly threads: number;
+  readonly from: string;
+}
+
+/** `threadLimit` without its reason. */
+export function availableThreads(env: NodeJS.ProcessEnv = process.env): number {
+  return threadLimit(env).threads;
+}
+
 /**
  * Threads that this process may keep busy: what Slurm gave the task, else the CPU quota of its control group, else
- * every processor; in each case no more than the processors it may run on (its affinity).
+ * every processor; in each case no more than `processors`, those that it may run on (its affinity).
  */
-export function availableThreads(env: NodeJS.ProcessEnv = process.env): number {
-  const processors = availableParallelism();
-  const granted = slurmThreads(env) ?? cgroupThreads(readText) ?? processors;
-  return Math.min(granted, processors);
+export function threadLimit(
+  env: NodeJS.ProcessEnv = process.env,
+  read: ReadText = readText,
+  processors: number = availableParallelism(),
+): ThreadLimit {
+  const slurm = slurmThreads(env);
+  const cpus = slurm === undefined ? cgroupCpus(read) : undefined;
+  // A part of a processor is dropped: a thread too many is stopped by the kernel in every period, and the others then
+  // wait for it.
+  const granted = slurm ?? (cpus === undefined ? undefined : Math.max(1, Math.floor(cpus)));
+  if (granted === undefined || granted > processors) return { threads: processors, from: `processors ${processors}` };
+  return { threads: granted, from: slurm === undefined ? `cgroup ${cpus?.toFixed(1)}` : `Slurm ${slurm}` };
 }
 
 /** Slurm's `--cpus-per-task`; undefined outside a Slurm task. */
 export function slurmThreads(env: NodeJS.ProcessEnv): number | undefined {
   const value = env.SLURM_CPUS_PER_TASK ?? '';
   return /^[1-9]\d*$/.test(value) ? Number(value) : undefined;
-}
-
-/**
- * The CPU quota of this process's control group (version 2 or 1) in whole processors, at least 1; undefined without
- * one. A part of a processor is dropped: a thread too many is stopped by the kernel in every period, and the others
- * then wait for it. A quota of any group above holds too, so the smallest counts.
- */
-export function cgroupThreads(read: ReadText): number | undefined {
-  const quotas = [...cpuGroups(read('/proc/self/cgroup') ?? '')].flatMap(({ root, path, version }) =>
-    withParents(path).map((group) => readQuota(read, posix.join(root, group), version)),
-  );
-  const limits = quotas.filter((quota) => quota !== undefined);
-  return limits.length === 0 ? undefined : Math.max(1, Math.floor(Math.min(...limits)));
-}
-
-interface CpuGroup {
-  readonly root: string;
-  readonly path: string;
-  readonly version: 1 | 2;
-}
-
-/** The groups that can limit CPU time, from /proc/self/cgroup: lines of `id:controllers:path`, version 2's with id 0. */
-function* cpuGroups(text: string): Generator<CpuGroup> {
-  for (const line of text.split('\n')) {
-    const [id, controllers = '', ...path] = line.split(':');
-    if (path.length === 0) continue;
-    if (id === '0' && controllers === '') yield { root: '/sys/fs/cgroup', path: path.join(':'), version: 2 };
-    if (controllers.split(',').includes('cpu')) {
-      yield { root: '/sys/fs/cgroup/cpu', path: path.join(':'), version: 1 };
-    }
-  }
-}
-
-/** `/a/b` → `/a/b`, `/a`, `/`. In a container the path may be the host's: then only the last is there. */
-function withParents(path: string): string[] {
-  return path === '/' ? ['/'] : [path, ...withParents(posix.dirname(posix.join('/', path)))];
-}
-
-/** Processors' worth of CPU time per period; undefined where the group is not there or has no limit. */
-function readQuota(read: ReadText, group: string, version: 1 | 2): number | undefined {
-  const text =
-    version === 2
-      ? read(posix.join(group, 'cpu.max'))
-      : `${read(posix.join(group, 'cpu.cfs_quota_us'))} ${read(posix.join(group, 'cpu.cfs_period_us'))}`;
-  const [quota = Number.NaN, period = Number.NaN] = (text ?? '').trim().split(/\s+/).map(Number);
-  return quota > 0 && period > 0 ? quota / period : undefined; // "max", -1 and a missing file are no limit
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
 }
 
 function sysctl(): string {

@@ -8,7 +8,7 @@ import { ExitCode, RunError } from '../errors.js';
 import type { Outputs, SessionOptions } from './session.js';
 import { configureTensorFlow } from './tensorflow.js';
 
-export type { Precision } from './graph/vgg.js';
+export type { Precision } from './compile.js';
 export type { LayerOutput, OutputRequest, TopKRequest } from './output-request.js';
 export type { OutputArray, Outputs } from './session.js';
 
@@ -92,7 +92,8 @@ export class Engine {
 
   /**
    * Runs `count` images; `pixels` holds count x size x size x 3 bytes (RGB) and may be longer. The buffer is transferred
-   * and comes back with the result. Requests are served in order.
+   * and comes back with the result. Requests are served in order. Memory is made sure of for as many images as it has room
+   * for; rejects with OutOfMemoryError where there is not enough.
    */
   run(pixels: ArrayBuffer, count: number): Promise<BatchResult> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -137,7 +138,22 @@ export function toPlain(error: unknown): PlainError {
   return { message: error.message, stack: error.stack, run };
 }
 
+/** There was no memory for a batch; the engine goes on, and a smaller one may fit. */
+export class OutOfMemoryError extends RunError {
+  constructor(reason: string) {
+    super('OUT_OF_MEMORY', `Expected memory for the network but there was none left (${reason}).`, {
+      exitCode: ExitCode.Unexpected,
+      hint: 'Give the process more memory, or less work at a time: -b 1 -j 1.',
+    });
+  }
+}
+
+/** TensorFlow's RESOURCE_EXHAUSTED, C++'s new, oneDNN's out_of_memory, V8's buffers. */
+const NO_MEMORY = /OOM when allocating|std::bad_alloc|could not create a memory|Array buffer allocation failed/;
+
 function fromPlain({ message, stack, run }: PlainError): RunError {
+  const reason = NO_MEMORY.exec(message)?.[0];
+  if (run === undefined && reason !== undefined) return new OutOfMemoryError(reason);
   const { code = 'INTERNAL', exitCode = ExitCode.Unexpected, hint } = run ?? {};
   const error = new RunError(code, message, { exitCode, ...(hint === undefined ? {} : { hint }) });
   if (stack !== undefined) error.stack = stack;

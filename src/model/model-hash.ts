@@ -6,8 +6,7 @@ import { basename, join } from 'node:path';
 import type { Model } from './card.js';
 import { rememberedHash } from './hash.js';
 import type { Place, TensorSource } from './tensors.js';
-import { SAVED_MODEL_FILE } from './weights/savedmodel.js';
-import { TFJS_FILE } from './weights/tfjs.js';
+import { SAVED_MODEL_FILE, TFJS_FILE } from './weights/signatures.js';
 
 /**
  * In hex; `null` for generated weights. Of one file it is the file's own sha256; of several (shards, external data, a

@@ -7,6 +7,7 @@ import { assemble } from './assemble.js';
 import type { Model, ModelCard } from './card.js';
 import { foreignCard, rejectPreset } from './foreign.js';
 import { inferArchitecture } from './infer.js';
+import { withInt8 } from './int8.js';
 import {
   type FrameworkEnvironment,
   importedFile,
@@ -121,7 +122,9 @@ async function openFile(path: string, options: OpenOptions, known?: KnownWeights
     : published === undefined
       ? foreignCard(file, named, assembled?.affine ?? [], options.preset)
       : publishedCard(published, file, named, options.preset);
-  return { card, weights: usedWeights(card, await weightsOf(named, file)), file: { path, bytes: file.bytes } };
+  const weights = usedWeights(card, await weightsOf(named, file));
+  const model = { card, weights, file: { path, bytes: file.bytes } };
+  return hasCard(file) ? withInt8(model, file) : model;
 }
 
 /** Our own file: the card says everything, and the shapes must agree with it. */

@@ -36,6 +36,11 @@ export function installCommand(): string {
   return `node ${/^[\w./@-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`}`;
 }
 
+/** Where tfjs-node has its addon, or would have it. */
+export function addonPath(): string {
+  return join(tfjsNodeFolder() ?? '', ADDON);
+}
+
 /** What the installer put in tfjs-node's folder; undefined when there is nothing. Does not load it. */
 export function findRuntime(): Runtime | undefined {
   const tfjsNode = tfjsNodeFolder();

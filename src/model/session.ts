@@ -1,21 +1,17 @@
 /** The compiled network in TensorFlow: loads the weights and runs batches. Blocks the thread that it runs in. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { NamedTensorMap } from '@tensorflow/tfjs-node';
+import { INPUT_CHANNELS } from './architecture.js';
 import type { Model } from './card.js';
+import { type Arithmetic, compile } from './compile.js';
 import { unpackHalves } from './graph/layer-output.js';
-import { type CompiledGraph, compileGraph, layoutsOf, type Precision, RUN_SIGNATURE } from './graph/vgg.js';
+import { type CompiledGraph, IMAGE, PADDINGS } from './graph/vgg.js';
+import { NativeGraph } from './native.js';
 import type { OutputRequest } from './output-request.js';
-import { loadTensorFlow, type TensorFlow } from './tensorflow.js';
 import { WeightLoader } from './weight-loader.js';
-
-type SavedModel = Awaited<ReturnType<TensorFlow['node']['loadSavedModel']>>;
 
 export interface SessionOptions {
   readonly model: Model;
-  readonly precision: Precision;
+  readonly precision: Arithmetic;
   readonly outputs: readonly OutputRequest[];
 }
 
@@ -33,7 +29,7 @@ export type Outputs = Readonly<Record<string, OutputArray>>;
  * ways: without AVX-512, oneDNN convolves it by another method, and TensorFlow shares a single long sum out among its
  * threads. An image that nobody asked for costs less than results that depend on the batch.
  */
-const MIN_IMAGES = 2;
+export const MIN_IMAGES = 2;
 
 /**
  * Rows of a dense layer come in multiples of this, zeros behind the images, for the same reason: Eigen and oneDNN share the
@@ -44,63 +40,61 @@ const MIN_IMAGES = 2;
 const DENSE_ROWS = 24;
 
 export class Session {
-  readonly #tf: TensorFlow;
-  readonly #run: SavedModel;
-  readonly #graph: Pick<CompiledGraph, 'wordsPerImage' | 'halves'>;
+  readonly #graph: NativeGraph;
+  readonly #compiled: Pick<CompiledGraph, 'tensors' | 'halves'>;
+  readonly #size: number;
 
-  private constructor(tf: TensorFlow, run: SavedModel, { wordsPerImage, halves }: CompiledGraph) {
-    this.#tf = tf;
-    this.#run = run;
-    this.#graph = { wordsPerImage, halves };
+  private constructor(graph: NativeGraph, compiled: CompiledGraph, size: number) {
+    const { tensors, halves } = compiled;
+    this.#graph = graph;
+    this.#compiled = { tensors, halves };
+    this.#size = size;
   }
 
   /** Compiles the graph and assigns every weight it needs. Throws a RunError on a weight that is not a number. */
   static async open({ model, precision, outputs }: SessionOptions): Promise<Session> {
-    const { architecture, preset } = model.card;
-    const graph = compileGraph({ architecture, preset, precision, outputs, layouts: layoutsOf(model.weights) });
-    const loader = new WeightLoader(model, graph.loads);
-    const tf = loadTensorFlow();
-    const folder = mkdtempSync(join(tmpdir(), 'vgg16-'));
+    const compiled = await compile(model, precision, outputs);
+    const loader = new WeightLoader(model, compiled.feeds);
     try {
-      writeFileSync(join(folder, 'saved_model.pb'), graph.savedModel);
-      const run = await tf.node.loadSavedModel(folder, ['serve'], RUN_SIGNATURE);
-      await loader.assign(tf, folder);
-      return new Session(tf, run, graph);
+      const graph = NativeGraph.open(compiled.savedModel);
+      await loader.assign(graph);
+      return new Session(graph, compiled, model.card.architecture.inputSize);
     } finally {
       await loader.close();
-      rmSync(folder, { recursive: true, force: true });
     }
   }
 
   /** Runs `count` images; `pixels` holds their bytes, RGB, row by row, one image after the other. */
   run(pixels: ArrayBuffer, count: number): Outputs {
-    const { wordsPerImage, halves } = this.#graph;
-    let words = new Int32Array(pixels, 0, count * wordsPerImage);
+    const { tensors, halves } = this.#compiled;
+    const size = this.#size;
+    const imageBytes = size * size * INPUT_CHANNELS;
     const rows = Math.max(count, MIN_IMAGES);
+    let data = new Uint8Array(pixels, 0, count * imageBytes);
     if (rows > count) {
-      const more = new Int32Array(rows * wordsPerImage);
-      more.set(words);
-      words = more;
+      const more = new Uint8Array(rows * imageBytes);
+      more.set(data);
+      data = more;
     }
-    const image = this.#tf.tensor2d(words, [rows, wordsPerImage], 'int32');
     const extra = Math.ceil(rows / DENSE_ROWS) * DENSE_ROWS - rows;
-    const paddings = this.#tf.tensor2d([0, extra, 0, 0], [2, 2], 'int32');
-    const results = this.#run.predict({ image, paddings }) as NamedTensorMap;
-    const outputs = Object.fromEntries(
-      Object.entries(results).map(([name, tensor]): [string, OutputArray] => {
-        const all = tensor.dataSync() as Float32Array | Int32Array;
-        const given = tensor.shape[0] as number;
-        const data = given > count ? all.slice(0, (all.length / given) * count) : all;
+    const feeds = {
+      [IMAGE]: { shape: [rows, size, size, INPUT_CHANNELS], data },
+      [PADDINGS]: { shape: [2, 2], data: Int32Array.of(0, extra, 0, 0) },
+    };
+    const results = this.#graph.run(feeds, Object.values(tensors));
+    return Object.fromEntries(
+      Object.keys(tensors).map((name, i): [string, OutputArray] => {
+        const { shape, data: all } = results[i] as { shape: readonly number[]; data: Float32Array | Int32Array };
+        const given = shape[0] as number;
+        const kept = given > count ? all.slice(0, (all.length / given) * count) : all;
         const half = halves[name];
-        if (half === undefined) return [name, { shape: [count, ...tensor.shape.slice(1)], data }];
-        return [name, { shape: [count, ...half], data: unpackHalves(data as Int32Array, half) }];
+        if (half === undefined) return [name, { shape: [count, ...shape.slice(1)], data: kept }];
+        return [name, { shape: [count, ...half], data: unpackHalves(kept as Int32Array, half) }];
       }),
     );
-    this.#tf.dispose([image, paddings, ...Object.values(results)]);
-    return outputs;
   }
 
   close(): void {
-    this.#run.dispose();
+    this.#graph.close();
   }
 }

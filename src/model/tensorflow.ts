@@ -3,7 +3,8 @@
 import { createRequire } from 'node:module';
 import util from 'node:util';
 import { ExitCode, RunError } from '../errors.js';
-import { installCommand } from './runtime.js';
+import type { Addon } from './native.js';
+import { addonPath, installCommand } from './runtime.js';
 
 export type TensorFlow = typeof import('@tensorflow/tfjs-node');
 
@@ -20,11 +21,20 @@ export function configureTensorFlow({ threads }: { readonly threads: number }): 
   process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
 }
 
-/** Loads tfjs-node. Throws a RunError that says what to type when its native part is missing or broken. */
+/** Loads tfjs-node whole. Throws a RunError that says what to type when its native part is missing or broken. */
 export function loadTensorFlow(): TensorFlow {
   restoreRemovedUtilities();
+  return required('@tensorflow/tfjs-node');
+}
+
+/** Loads TensorFlow with tfjs-node's addon and none of its JavaScript. Throws as `loadTensorFlow` does. */
+export function loadAddon(): Addon {
+  return required(addonPath());
+}
+
+function required<T>(name: string): T {
   try {
-    return require('@tensorflow/tfjs-node');
+    return require(name);
   } catch (error) {
     throw new RunError('RUNTIME_MISSING', `TensorFlow could not be loaded: ${firstLine(error)}`, {
       exitCode: ExitCode.Model,

@@ -128,3 +128,14 @@ export interface LayerWeights {
 }
 
 export type Weights = Readonly<Record<string, LayerWeights>>;
+
+/** Types in which numbers are fed to the graph; others are converted to float32 first. */
+export type FloatFeed = 'f32' | 'f16' | 'bf16';
+
+/** The type in which a source is fed: its own where the graph can cast it. */
+export function feedTypeOf(source: TensorSource): FloatFeed {
+  if (source.kind !== 'stored') return 'f32';
+  const { place } = source;
+  if (place.kind !== 'range' && place.kind !== 'pieces') return 'f32';
+  return place.type === 'f16' || place.type === 'bf16' ? place.type : 'f32';
+}

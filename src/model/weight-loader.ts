@@ -1,38 +1,53 @@
 /** Fills the variables of a compiled graph: weights are read, one group after the other, while the one before is assigned. */
 
-import type { NamedTensorMap } from '@tensorflow/tfjs-node';
-import { modelError } from '../errors.js';
+import { modelError, RunError } from '../errors.js';
 import { mapOrdered } from '../stream.js';
 import type { Model } from './card.js';
-import type { Load } from './graph/loads.js';
-import type { Feed } from './graph/variables.js';
-import type { TensorFlow } from './tensorflow.js';
-import { readTensor } from './weights/read.js';
-
-type SavedModel = Awaited<ReturnType<TensorFlow['node']['loadSavedModel']>>;
+import type { Node } from './graph/builder.js';
+import type { Feed } from './graph/feed.js';
+import { groupFeeds } from './graph/loads.js';
+import type { FeedTensor, NativeGraph } from './native.js';
+import { readBytes, readRange, readTensor } from './weights/read.js';
 
 export class WeightLoader {
   readonly #model: Model;
+  readonly #mapped: readonly Feed[];
   readonly #groups: AsyncGenerator<Group>;
   #next: Promise<IteratorResult<Group>>;
 
   /** Begins to read at once: the first group overlaps the start of TensorFlow. */
-  constructor(model: Model, loads: readonly Load[]) {
+  constructor(model: Model, feeds: readonly Feed[]) {
     this.#model = model;
-    this.#groups = mapOrdered(loads, (load) => readGroup(model, load), { concurrency: 1 });
+    this.#mapped = feeds.filter(({ value }) => value === null);
+    const fed = feeds.filter(({ value }) => value !== null);
+    this.#groups = mapOrdered(groupFeeds(fed), (group) => readGroup(model, group), { concurrency: 1 });
     this.#next = this.#ahead();
   }
 
-  /**
-   * Assigns everything in the graph of `folder`, of which a signature is open: all signatures of one path share one
-   * TensorFlow session, so the variables that one assigns another reads. Throws a RunError on a weight that is not a number.
-   */
-  async assign(tf: TensorFlow, folder: string): Promise<void> {
+  /** Assigns everything. Throws a RunError on a weight that is not a number. */
+  async assign(graph: NativeGraph): Promise<void> {
+    if (this.#mapped.length > 0) this.#assignMapped(graph);
     for (;;) {
       const { value: group, done } = await this.#next;
       if (done) return;
       this.#next = this.#ahead();
-      assignGroup(tf, this.#model, await tf.node.loadSavedModel(folder, ['serve'], group.signature), group.values);
+      const tensors = group.map(([{ value }, tensor]) => [value as Node, tensor] as const);
+      assign(
+        graph,
+        this.#model,
+        group.map(([feed]) => feed),
+        Object.fromEntries(tensors),
+      );
+    }
+  }
+
+  #assignMapped(graph: NativeGraph): void {
+    try {
+      assign(graph, this.#model, this.#mapped, {});
+    } catch (error) {
+      if (error instanceof RunError) throw error;
+      const { file } = this.#model;
+      throw modelError(`Expected to map ${file?.path} but failed: it changed after it was opened.`, { cause: error });
     }
   }
 
@@ -47,34 +62,38 @@ export class WeightLoader {
   }
 }
 
-interface Group {
-  readonly signature: string;
-  readonly values: Values;
+type Group = readonly (readonly [feed: Feed, tensor: FeedTensor])[];
+
+async function readGroup(model: Model, feeds: readonly Feed[]): Promise<Group> {
+  return await Promise.all(feeds.map(async (feed) => [feed, await readFeed(model, feed)] as const));
 }
 
-/** Weights as they are fed, by the feeds' names. */
-type Values = readonly (Feed & { readonly data: Float32Array })[];
-
-async function readGroup(model: Model, { signature, feeds }: Load): Promise<Group> {
-  const values = feeds.map(async (feed) => {
-    const source = model.weights[feed.layer]?.[feed.part];
-    if (source === undefined) throw modelError(`Expected weights of ${feed.layer} but ${model.card.name} has none.`);
-    const elements = feed.shape.reduce((product, size) => product * size, 1);
-    return { ...feed, data: await readTensor(source, elements) };
-  });
-  return { signature, values: await Promise.all(values) };
+async function readFeed(model: Model, { layer, part, shape, type }: Feed): Promise<FeedTensor> {
+  const source = model.weights[layer]?.[part];
+  if (source === undefined) throw modelError(`Expected weights of ${layer} but ${model.card.name} has none.`);
+  if (type === 'i8') {
+    const kernel = model.int8?.kernels[layer];
+    if (kernel === undefined) throw modelError(`Expected int8 weights of ${layer} but ${model.card.name} has none.`);
+    return { shape, data: new Uint8Array(await readRange(kernel.integers)) };
+  }
+  const elements = shape.reduce((product, size) => product * size, 1);
+  if (type === 'f32') return { shape, data: await readTensor(source, elements) };
+  const data = await readBytes(source, elements);
+  return { shape: [...shape, data.length / elements], data };
 }
 
-/** Fills the variables of one group and closes its signature. */
-function assignGroup(tf: TensorFlow, model: Model, load: SavedModel, values: Values): void {
-  const feeds = Object.fromEntries(
-    values.map(({ name, data, shape }) => [name, tf.tensor(data, [...shape], 'float32')]),
+function assign(
+  graph: NativeGraph,
+  { card }: Model,
+  feeds: readonly Feed[],
+  tensors: Readonly<Record<Node, FeedTensor>>,
+): void {
+  const answers = graph.run(
+    tensors,
+    feeds.map(({ finite }) => finite),
   );
-  const answers = load.predict(feeds) as NamedTensorMap;
-  const bad = values.find(({ name }) => answers[name]?.dataSync()[0] !== 1);
-  tf.dispose([...Object.values(feeds), ...Object.values(answers)]);
-  load.dispose();
-  if (bad !== undefined) {
-    throw modelError(`Expected finite weights but ${bad.name} of ${model.card.name} holds NaN or infinity.`);
+  const bad = answers.findIndex(({ data }) => data[0] !== 1);
+  if (bad >= 0) {
+    throw modelError(`Expected finite weights but ${feeds[bad]?.name} of ${card.name} holds NaN or infinity.`);
   }
 }

@@ -17,7 +17,15 @@ const WELL: Diagnosis = {
   sharp: { sharp: '0.35.5', libvips: '8.18.7' },
   cpu: {
     model: 'Xeon',
-    ...{ avx2: true, avx512f: true, avx512Vnni: false, avx512Bf16: false, amxBf16: true, amxInt8: false },
+    ...{
+      avx2: true,
+      avx512f: true,
+      avx512Vnni: false,
+      avxVnni: false,
+      avx512Bf16: false,
+      amxBf16: true,
+      amxInt8: false,
+    },
   },
   threads: { available: 4, processors: 8 },
   cache: {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { availableThreads, cgroupThreads, cpuFeatures, parseCpuFeatures, slurmThreads } from '../../src/model/cpu.js';
+import { availableThreads, cpuFeatures, parseCpuFeatures, slurmThreads, threadLimit } from '../../src/model/cpu.js';
 
 /** Lines of /proc/cpuinfo as kernels print them, shortened to the features in question. */
 const SAPPHIRE_RAPIDS = `processor	: 0
@@ -23,7 +23,15 @@ const APPLE_M1 = 'machdep.cpu.cores_per_package: 8\nmachdep.cpu.brand_string: Ap
 const GRAVITON = 'processor	: 0\nBogoMIPS	: 243.75\nFeatures	: fp asimd bf16 i8mm\nCPU implementer	: 0x41\n';
 
 describe('parseCpuFeatures', () => {
-  const none = { avx2: false, avx512f: false, avx512Vnni: false, avx512Bf16: false, amxBf16: false, amxInt8: false };
+  const none = {
+    avx2: false,
+    avx512f: false,
+    avx512Vnni: false,
+    avxVnni: false,
+    avx512Bf16: false,
+    amxBf16: false,
+    amxInt8: false,
+  };
 
   it.each([
     [
@@ -31,7 +39,7 @@ describe('parseCpuFeatures', () => {
       SAPPHIRE_RAPIDS,
       {
         model: 'Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz',
-        ...{ avx2: true, avx512f: true, avx512Vnni: true, avx512Bf16: true, amxBf16: true, amxInt8: true },
+        ...{ ...none, avx2: true, avx512f: true, avx512Vnni: true, avx512Bf16: true, amxBf16: true, amxInt8: true },
       },
     ],
     [
@@ -59,53 +67,21 @@ describe('cpuFeatures', () => {
   });
 });
 
-describe('cgroupThreads', () => {
-  const threads = (files: Record<string, string>) => cgroupThreads((path) => files[path]);
+describe('threadLimit', () => {
+  const limit = (cpuMax: string, env: NodeJS.ProcessEnv = {}) => {
+    const files: Record<string, string> = { '/proc/self/cgroup': '0::/', '/sys/fs/cgroup/cpu.max': cpuMax };
+    return threadLimit(env, (path) => files[path], 64);
+  };
 
   it.each([
-    ['a version 2 container', { '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/cpu.max': '200000 100000\n' }, 2],
-    ['a part of a processor is dropped', { '/proc/self/cgroup': '0::/', '/sys/fs/cgroup/cpu.max': '350000 100000' }, 3],
-    ['less than one processor is one', { '/proc/self/cgroup': '0::/', '/sys/fs/cgroup/cpu.max': '20000 100000' }, 1],
-    ['no limit', { '/proc/self/cgroup': '0::/', '/sys/fs/cgroup/cpu.max': 'max 100000' }, undefined],
-    [
-      'a limit on a group above',
-      {
-        '/proc/self/cgroup': '0::/user.slice/job:7.scope',
-        '/sys/fs/cgroup/user.slice/job:7.scope/cpu.max': '800000 100000',
-        '/sys/fs/cgroup/user.slice/cpu.max': '400000 100000',
-      },
-      4,
-    ],
-    [
-      'a version 1 group',
-      {
-        '/proc/self/cgroup': '4:memory:/a\n3:cpu,cpuacct:/docker/b\n2:cpuset:/c\n',
-        '/sys/fs/cgroup/cpu/docker/b/cpu.cfs_quota_us': '600000\n',
-        '/sys/fs/cgroup/cpu/docker/b/cpu.cfs_period_us': '100000\n',
-      },
-      6,
-    ],
-    [
-      "the host's path, which the container does not have",
-      {
-        '/proc/self/cgroup': '1:cpu:/kubepods/pod1\n0::/\n',
-        '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '300000',
-        '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000',
-      },
-      3,
-    ],
-    [
-      'version 1 without a limit',
-      {
-        '/proc/self/cgroup': '1:cpu:/',
-        '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1',
-        '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000',
-      },
-      undefined,
-    ],
-    ['no control groups', {}, undefined],
-  ])('%s', (_name, files, expected) => {
-    expect(threads(files)).toBe(expected);
+    ['a container with 2 of 64 processors', '200000 100000', {}, 2, 'cgroup 2.0'],
+    ['a part of a processor is dropped', '350000 100000', {}, 3, 'cgroup 3.5'],
+    ['less than one processor is one', '20000 100000', {}, 1, 'cgroup 0.2'],
+    ['no limit', 'max 100000', {}, 64, 'processors 64'],
+    ['more than there are', '9900000 100000', {}, 64, 'processors 64'],
+    ['Slurm comes before the control group', '200000 100000', { SLURM_CPUS_PER_TASK: '8' }, 8, 'Slurm 8'],
+  ])('%s', (_name, cpuMax, env, threads, from) => {
+    expect(limit(cpuMax, env)).toEqual({ threads, from });
   });
 });
 

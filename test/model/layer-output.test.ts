@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { layersOf } from '../../src/model/architecture.js';
 import type { Model } from '../../src/model/card.js';
-import type { Precision } from '../../src/model/graph/vgg.js';
+import type { Precision } from '../../src/model/compile.js';
+
 import { outputSpecOf } from '../../src/model/layer-names.js';
 import type { LayerOutput, OutputRequest } from '../../src/model/output-request.js';
 import { type OutputArray, type Outputs, Session } from '../../src/model/session.js';

@@ -4,10 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Model } from '../../src/model/card.js';
-import type { Precision } from '../../src/model/graph/vgg.js';
+import type { Arithmetic } from '../../src/model/compile.js';
+import { cpuFeatures, hasInt8 } from '../../src/model/cpu.js';
+import { int8Layers } from '../../src/model/int8.js';
 import { openModel } from '../../src/model/open.js';
+import { ActivationHistogram } from '../../src/model/quantize/ranges.js';
+import { writeQuantizedFile } from '../../src/model/quantize/write.js';
 import { Session } from '../../src/model/session.js';
 import { configureTensorFlow } from '../../src/model/tensorflow.js';
 import { batchOf } from './reference.js';
@@ -42,14 +46,19 @@ interface HeldOut {
 }
 
 /** The images that scripts/train_mini.py never trains on: every tenth of each class, sorted by name. */
-async function heldOutImages(archive: string): Promise<readonly HeldOut[]> {
+const HELD_OUT = { every: 10, from: 0 };
+
+/** Some that it does train on. */
+const CALIBRATION = { every: 200, from: 1 };
+
+async function imagesOf(archive: string, { every, from }: typeof HELD_OUT): Promise<readonly HeldOut[]> {
   const listing = execFileSync('tar', ['-tzf', archive], { encoding: 'utf8', maxBuffer: 1 << 26 });
   const files = listing.split('\n').filter((name) => name.endsWith('.jpg'));
   const names = [...new Set(files.map(labelOf))].flatMap((label) =>
     files
       .filter((name) => labelOf(name) === label)
       .sort()
-      .filter((_, position) => position % 10 === 0),
+      .filter((_, position) => position % every === from),
   );
   const folder = mkdtempSync(join(tmpdir(), 'vgg16-test-'));
   try {
@@ -72,11 +81,12 @@ const labelOf = (name: string): string => name.split('/')[1] ?? '';
 describe.skipIf(!existsSync(ARCHIVE))('mini on its 5,000 held-out images', () => {
   let model: Model;
   let images: readonly HeldOut[];
-  const guesses: Partial<Record<Precision, readonly string[]>> = {};
+  const guesses: Partial<Record<Arithmetic, readonly string[]>> = {};
+  const folder = mkdtempSync(join(tmpdir(), 'vgg16-int8-'));
 
   /** The best class of every image. */
-  async function classify(precision: Precision): Promise<readonly string[]> {
-    const session = await Session.open({ model, precision, outputs: [{ kind: 'top_k', k: 1 }] });
+  async function classify(precision: Arithmetic, of = model): Promise<readonly string[]> {
+    const session = await Session.open({ model: of, precision, outputs: [{ kind: 'top_k', k: 1 }] });
     const labels: string[] = [];
     for (let start = 0; start < images.length; start += BATCH) {
       const part = images.slice(start, start + BATCH).map(({ pixels }) => pixels);
@@ -87,14 +97,39 @@ describe.skipIf(!existsSync(ARCHIVE))('mini on its 5,000 held-out images', () =>
     return labels;
   }
 
+  /** The model in int8, its ranges by the least squared error over 250 images that it was trained with. */
+  async function quantized(): Promise<Model> {
+    const layers = int8Layers(model.card.architecture);
+    const outputs = layers.map((layer) => ({ kind: 'layer', layer }) as const);
+    const session = await Session.open({ model, precision: 'f32', outputs });
+    const images = await imagesOf(ARCHIVE, CALIBRATION);
+    expect(images.length).toBe(BATCH);
+    const found = session.run(batchOf(images.map(({ pixels }) => pixels)), BATCH);
+    session.close();
+    const ranges = layers.map((layer) => {
+      const histogram = new ActivationHistogram();
+      histogram.add(found[layer]?.data as Float32Array);
+      return [layer, histogram.range('mse')] as const;
+    });
+    const path = join(folder, 'mini-int8.safetensors');
+    const record = { ranges: Object.fromEntries(ranges), method: 'mse', images: BATCH };
+    await writeQuantizedFile(model, model.card, path, record);
+    return await openModel(path, { seed: 0, cacheDir: folder });
+  }
+
   const percent = (count: number) => (100 * count) / images.length;
 
   beforeAll(async () => {
     model = await openMini();
-    images = await heldOutImages(ARCHIVE);
+    images = await imagesOf(ARCHIVE, HELD_OUT);
     guesses.f32 = await classify('f32');
     guesses.bf16 = await classify('bf16');
+    const int8 = await quantized();
+    guesses['int8-simulated'] = await classify('int8-simulated', int8);
+    if (hasInt8(cpuFeatures())) guesses.int8 = await classify('int8', int8);
   });
+
+  afterAll(() => rmSync(folder, { recursive: true }));
 
   it('finds 5,000 images of 32 x 32 pixels, 500 of each class', () => {
     expect(images.length).toBe(5000);
@@ -113,4 +148,14 @@ describe.skipIf(!existsSync(ARCHIVE))('mini on its 5,000 held-out images', () =>
     const same = guesses.f32?.filter((label, i) => guesses.bf16?.[i] === label).length ?? 0;
     expect(percent(same)).toBeGreaterThanOrEqual(99);
   });
+
+  it.each(['int8-simulated', ...(hasInt8(cpuFeatures()) ? (['int8'] as const) : [])] as const)(
+    'is at most half a point less accurate in %s',
+    (arithmetic) => {
+      const right = (of: readonly string[] = []) => percent(images.filter(({ label }, i) => of[i] === label).length);
+      expect(right(guesses[arithmetic])).toBeGreaterThanOrEqual(right(guesses.f32) - 0.5);
+      const same = guesses.f32?.filter((label, i) => guesses[arithmetic]?.[i] === label).length ?? 0;
+      expect(percent(same)).toBeGreaterThanOrEqual(98.5);
+    },
+  );
 });

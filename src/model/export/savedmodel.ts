@@ -3,29 +3,24 @@
  * `tf.saved_model.load` and TensorFlow Serving open it. https://www.tensorflow.org/guide/saved_model
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { NamedTensorMap } from '@tensorflow/tfjs-node';
 import { weightLayersOf } from '../architecture.js';
 import type { Model } from '../card.js';
 import { CARD_RECORD, cardMetadata } from '../card-text.js';
-import { DType, GraphBuilder } from '../graph/builder.js';
-import { groupFeeds, type Load, loadSignature } from '../graph/loads.js';
+import { storedForms } from '../compile.js';
+import { DType, GraphBuilder, type Node } from '../graph/builder.js';
+import type { Feed } from '../graph/feed.js';
 import { type SavedVariable, save } from '../graph/saver.js';
 import { layerVariables } from '../graph/variables.js';
-import { layoutsOf } from '../graph/vgg.js';
-import { loadTensorFlow } from '../tensorflow.js';
+import { NativeGraph } from '../native.js';
 import { WeightLoader } from '../weight-loader.js';
-import { EXTRA_ASSETS, SAVED_MODEL_FILE } from '../weights/savedmodel.js';
+import { EXTRA_ASSETS } from '../weights/savedmodel.js';
+import { SAVED_MODEL_FILE } from '../weights/signatures.js';
 import type { ExportDType, ExportOptions } from './options.js';
 import { servingGraph, variableName } from './savedmodel-graph.js';
 
 const DTYPES: Readonly<Record<ExportDType, DType>> = { f32: DType.float32, f16: DType.half, bf16: DType.bfloat16 };
-
-/** The signature that writes the variables, and its input and output. */
-const SAVE = 'save';
 
 /** Throws a RunError on a weight that is not a number. */
 export async function exportSavedmodel(model: Model, path: string, { outputs, dtype }: ExportOptions): Promise<void> {
@@ -40,42 +35,40 @@ export async function exportSavedmodel(model: Model, path: string, { outputs, dt
 
 /** A checkpoint at `prefix`: the files `….index` and `….data-00000-of-00001`. */
 async function writeVariables(model: Model, prefix: string, dtype: DType): Promise<void> {
-  const { graph, loads } = savingGraph(model, dtype);
-  const loader = new WeightLoader(model, loads);
-  const tf = loadTensorFlow();
-  const folder = mkdtempSync(join(tmpdir(), 'vgg16-'));
+  const { savedModel, feeds, path, saved } = savingGraph(model, dtype);
+  const loader = new WeightLoader(model, feeds);
   try {
-    writeFileSync(join(folder, SAVED_MODEL_FILE), graph);
-    const saving = await tf.node.loadSavedModel(folder, ['serve'], SAVE);
+    const graph = NativeGraph.open(savedModel);
     try {
-      await loader.assign(tf, folder);
-      const path = tf.scalar(prefix, 'string');
-      const answers = saving.predict({ path }) as NamedTensorMap;
-      tf.dispose([path, ...Object.values(answers)]);
+      await loader.assign(graph);
+      graph.run({ [path]: prefix }, [saved]);
     } finally {
-      saving.dispose();
+      graph.close();
     }
   } finally {
     await loader.close();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 
 interface SavingGraph {
   /** The bytes of a `saved_model.pb`. */
-  readonly graph: Uint8Array;
-  readonly loads: readonly Load[];
+  readonly savedModel: Uint8Array;
+  readonly feeds: readonly Feed[];
+  /** Takes where to save. */
+  readonly path: Node;
+  /** Gives the path once the variables are saved. */
+  readonly saved: Node;
 }
 
-/** Signatures that fill the variables, and one that writes them. */
+/** A graph that is filled, and then writes its variables. */
 function savingGraph({ card, weights }: Model, dtype: DType): SavingGraph {
   const g = new GraphBuilder();
-  const layouts = layoutsOf(weights);
+  const { stored } = storedForms({ weights, file: null });
   // The served graph turns images round, not the first kernel.
   const preset = { ...card.preset, channels: 'RGB' as const };
   const { architecture } = card;
   const layers = weightLayersOf(architecture).map(({ name }) => {
-    return { name, ...layerVariables(g, { layer: name, dtype, architecture, preset, layouts }) };
+    return { name, ...layerVariables(g, { layer: name, dtype, architecture, preset, stored, file: undefined }) };
   });
   const variables = layers.flatMap(({ name, kernel, bias }): SavedVariable[] => [
     { name: variableName(name, 'kernel'), read: kernel, dtype },
@@ -83,13 +76,5 @@ function savingGraph({ card, weights }: Model, dtype: DType): SavingGraph {
   ]);
   const path = g.node('Placeholder', 'path', [], { dtype: { type: DType.string }, shape: { shape: [] } });
   const saved = save(g, path, variables);
-  const loads = groupFeeds(layers.flatMap(({ feeds }) => feeds));
-  const signatures = {
-    [SAVE]: {
-      inputs: { path: { node: path, dtype: DType.string } },
-      outputs: { path: { node: saved, dtype: DType.string } },
-    },
-    ...Object.fromEntries(loads.map(({ signature, feeds }) => [signature, loadSignature(feeds)])),
-  };
-  return { graph: g.savedModel(signatures), loads };
+  return { savedModel: g.savedModel({}), feeds: layers.flatMap(({ feeds }) => feeds), path, saved };
 }

@@ -52,6 +52,11 @@ export function logits(g: GraphBuilder, { name, kernel, bias }: WeightedLayer, x
   return { pre: y, post: y };
 }
 
+/** `x` with the rows of zeros behind it that `paddings` says. */
+export function addRows(g: GraphBuilder, name: string, x: Node, paddings: Node, dtype: DType): Node {
+  return g.node('Pad', name, [x, paddings], { T: { type: dtype }, Tpaddings: { type: DType.int32 } });
+}
+
 /** TensorFlow fuses both into the layer before them; where `pre` is an output, only the bias. */
 function biasRelu(g: GraphBuilder, { name, bias, dtype }: WeightedLayer, y: Node): Sides {
   const type = { T: { type: dtype } };

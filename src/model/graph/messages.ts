@@ -3,7 +3,18 @@
 import { type AttrValue, type NodeDef, proto, type SignatureDef, type TensorInfo } from './proto.js';
 
 /** `DataType` of tensorflow/core/framework/types.proto. */
-export const DType = { float32: 1, int32: 3, uint8: 4, string: 7, bool: 10, bfloat16: 14, half: 19 } as const;
+export const DType = {
+  float32: 1,
+  int32: 3,
+  uint8: 4,
+  int8: 6,
+  string: 7,
+  bool: 10,
+  qint8: 11,
+  quint8: 12,
+  bfloat16: 14,
+  half: 19,
+} as const;
 export type DType = (typeof DType)[keyof typeof DType];
 
 /** The value of one node attribute. */
@@ -16,6 +27,7 @@ export type Attribute =
   | { readonly types: readonly DType[] }
   | { readonly shapes: readonly (readonly number[])[] }
   | { readonly text: string }
+  | { readonly textList: readonly string[] }
   /** A constant: one, or a list. */
   | { readonly texts: string | readonly string[] }
   | { readonly called: string }
@@ -80,6 +92,9 @@ export function saverMessage({ path, save, restore }: Saver) {
   return message;
 }
 
+/** How jspb takes bytes. */
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
 function shapeMessage(shape: readonly number[]) {
   const message = new proto.TensorShape();
   for (const size of shape) {
@@ -112,6 +127,10 @@ function attributeMessage(value: Attribute): AttrValue {
     const list = new proto.AttrValue.ListValue();
     list.setShapeList(value.shapes.map(shapeMessage));
     message.setList(list);
+  } else if ('textList' in value) {
+    const list = new proto.AttrValue.ListValue();
+    list.setSList(value.textList.map(base64));
+    message.setList(list);
   } else if ('called' in value) {
     const called = new proto.NameAttrList();
     called.setName(value.called);
@@ -120,10 +139,10 @@ function attributeMessage(value: Attribute): AttrValue {
     const tensor = new proto.Tensor();
     tensor.setDtype(DType.string);
     tensor.setTensorShape(shapeMessage(typeof value.texts === 'string' ? [] : [value.texts.length]));
-    tensor.setStringValList([value.texts].flat().map((each) => Buffer.from(each).toString('base64')));
+    tensor.setStringValList([value.texts].flat().map(base64));
     message.setTensor(tensor);
   } else if ('text' in value) {
-    message.setS(Buffer.from(value.text).toString('base64'));
+    message.setS(base64(value.text));
   } else if ('flag' in value) {
     message.setB(value.flag);
   } else {

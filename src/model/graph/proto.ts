@@ -31,6 +31,8 @@ interface Tensor extends Message {
 
 interface ListValue extends Message {
   setIList(values: number[]): void;
+  /** Bytes, as base64. */
+  setSList(values: string[]): void;
   setTypeList(values: number[]): void;
   setShapeList(values: TensorShape[]): void;
 }

@@ -3,14 +3,14 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type WeightFile, withFile } from './file.js';
-import { readSavedModel, SAVED_MODEL_FILE } from './savedmodel.js';
-import { readTfjs, TFJS_FILE } from './tfjs.js';
+import { SAVED_MODEL_FILE, TFJS_FILE } from './signatures.js';
 
 /** `undefined` where `path` is no folder, or one of neither kind. */
 export async function readModelFolder(path: string): Promise<WeightFile | undefined> {
   if (!(await stat(path).catch(() => undefined))?.isDirectory()) return undefined;
-  if (await isFile(join(path, SAVED_MODEL_FILE))) return await readSavedModel(path);
-  return (await isFile(join(path, TFJS_FILE))) ? await withFile(join(path, TFJS_FILE), readTfjs) : undefined;
+  if (await isFile(join(path, SAVED_MODEL_FILE))) return await (await import('./savedmodel.js')).readSavedModel(path);
+  if (!(await isFile(join(path, TFJS_FILE)))) return undefined;
+  return await withFile(join(path, TFJS_FILE), (await import('./tfjs.js')).readTfjs);
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -17,7 +17,6 @@ export interface Hdf5Source {
 }
 
 /** What a file starts with. */
-export const HDF5_SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
 
 /** A dataset, checked against the file's size. */
 export interface Hdf5Dataset {

@@ -3,12 +3,8 @@
 import { modelError } from '../../errors.js';
 import { type OpenFile, type WeightFile, withFile } from './file.js';
 import { readModelFolder } from './folder.js';
-import { HDF5_SIGNATURE } from './hdf5.js';
-import { isKerasZip, readKerasHdf5, readKerasZip } from './keras.js';
-import { protobufReader } from './protobuf-reader.js';
-import { isLegacyPytorch, readPytorchLegacy, readPytorchZip } from './pytorch.js';
 import { readSafetensors } from './safetensors.js';
-import { isTfjs, readTfjs } from './tfjs.js';
+import { HDF5_SIGNATURE, isTfjs, LEGACY_PYTORCH_SIGNATURE, startsWith, ZIP_SIGNATURE } from './signatures.js';
 
 /** Enough for every signature below. */
 const SIGNATURE_BYTES = 16;
@@ -34,13 +30,14 @@ export async function readWeightFile(path: string): Promise<WeightFile> {
 
 async function readerFor(start: Buffer, file: OpenFile): Promise<(file: OpenFile) => Promise<WeightFile>> {
   const { path } = file;
-  if (start.subarray(0, 4).equals(Buffer.from('PK\x03\x04', 'latin1'))) return readZip;
-  if (start.subarray(0, HDF5_SIGNATURE.length).equals(HDF5_SIGNATURE)) return readKerasHdf5;
-  if (isLegacyPytorch(start)) return readPytorchLegacy;
-  if (isTfjs(start) && !path.endsWith('.safetensors')) return readTfjs;
+  // A reader is loaded when it is needed: all of them together take as long as the network of a small model.
+  if (startsWith(start, ZIP_SIGNATURE)) return readZip;
+  if (startsWith(start, HDF5_SIGNATURE)) return (await import('./keras.js')).readKerasHdf5;
+  if (startsWith(start, LEGACY_PYTORCH_SIGNATURE)) return (await import('./pytorch.js')).readPytorchLegacy;
+  if (isTfjs(start) && !path.endsWith('.safetensors')) return (await import('./tfjs.js')).readTfjs;
   // A safetensors header is JSON after its length of 8 bytes; the name decides where damage hides that.
   if (start[8] === 0x7b || path.endsWith('.safetensors')) return readSafetensors;
-  const protobuf = await protobufReader(file);
+  const protobuf = await (await import('./protobuf-reader.js')).protobufReader(file);
   if (protobuf !== undefined) return protobuf;
   const known = UNREAD.find(({ starts }) =>
     start.subarray(0, starts.length).equals(starts.subarray(0, SIGNATURE_BYTES)),
@@ -51,5 +48,8 @@ async function readerFor(start: Buffer, file: OpenFile): Promise<(file: OpenFile
 }
 
 async function readZip(file: OpenFile): Promise<WeightFile> {
-  return (await isKerasZip(file)) ? await readKerasZip(file) : await readPytorchZip(file);
+  const { isKerasZip, readKerasZip } = await import('./keras.js');
+  return (await isKerasZip(file))
+    ? await readKerasZip(file)
+    : await (await import('./pytorch.js')).readPytorchZip(file);
 }

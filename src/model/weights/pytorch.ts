@@ -8,6 +8,7 @@ import { CARD_RECORD } from '../card-text.js';
 import { MAX_CARD_BYTES, parseCardRecord } from '../parse-card.js';
 import { MAX_TENSORS, type OpenFile, shown, type WeightFile } from './file.js';
 import { unpickle } from './pickle.js';
+import { LEGACY_PYTORCH_SIGNATURE } from './signatures.js';
 import { type Place, type Storage, storageBytes, tensorsOf, torchTable } from './torch-pickle.js';
 import { Zip } from './zip.js';
 
@@ -17,14 +18,7 @@ export const MAX_PICKLE_BYTES = 4 * 1024 * 1024;
 /** Records of a zip, at most: one a storage, and a few about the file. */
 const MAX_RECORDS = MAX_TENSORS + 100;
 
-/** How `torch.save` begins before 1.6: a pickle (protocol 2) of the integer 0x1950a86a20f9469cfc6c. */
-const LEGACY_MAGIC = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
-
 const LEGACY_PROTOCOL = 1001;
-
-export function isLegacyPytorch(start: Buffer): boolean {
-  return start.subarray(0, LEGACY_MAGIC.length).equals(LEGACY_MAGIC);
-}
 
 /** Names, shapes and places of the tensors. Throws MODEL_INVALID; never runs what the file says. */
 export async function readPytorchZip(file: OpenFile): Promise<WeightFile> {
@@ -82,7 +76,7 @@ export async function readPytorchLegacy(file: OpenFile): Promise<WeightFile> {
   const start = await file.read(0, Math.min(bytes, MAX_PICKLE_BYTES));
   const storages = new Map<string, Storage>();
   const table = torchTable(storages, path);
-  let position = LEGACY_MAGIC.length;
+  let position = LEGACY_PYTORCH_SIGNATURE.length;
   const next = (): unknown => {
     const { value, end } = unpickle(start, position, table, path);
     position = end;

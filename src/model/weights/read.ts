@@ -14,7 +14,6 @@ import {
   WEIGHT_BYTES,
   type WeightType,
 } from '../tensors.js';
-import { readHdf5 } from './hdf5.js';
 import { fillRandom } from './random.js';
 
 /** Largest single read, in bytes: Linux transfers at most 2^31 - 4096 in one call. */
@@ -39,6 +38,21 @@ export async function readTensor(source: TensorSource, elements: number): Promis
   }
 }
 
+/** The bytes of a stored tensor that `feedTypeOf` says can be fed as they are. */
+export async function readBytes(source: TensorSource, elements: number): Promise<Uint8Array> {
+  const place = source.kind === 'stored' ? source.place : undefined;
+  if (place === undefined || place.kind === 'hdf5' || place.kind === 'quantized') {
+    throw new Error(`Expected a stored tensor but received one that is ${source.kind}.`);
+  }
+  const pieces = place.kind === 'range' ? [place] : place.pieces;
+  return new Uint8Array(await readPieces(pieces, elements * WEIGHT_BYTES[place.type]));
+}
+
+/** The bytes of a range. Throws a RunError when the file is shorter than it was. */
+export async function readRange(range: FileRange): Promise<ArrayBuffer> {
+  return await readPieces([range], range.byteLength);
+}
+
 async function readPlace(place: Place, shape: readonly number[], elements: number): Promise<Float32Array> {
   switch (place.kind) {
     case 'range':
@@ -47,8 +61,10 @@ async function readPlace(place: Place, shape: readonly number[], elements: numbe
       return toFloat32(await readPieces(place.pieces, elements * WEIGHT_BYTES[place.type]), place.type);
     case 'quantized':
       return dequantize(await readPieces(place.pieces, elements * QUANTIZED_BYTES[place.type]), place, shape);
-    case 'hdf5':
+    case 'hdf5': {
+      const { readHdf5 } = await import('./hdf5.js');
       return toFloat32(await readHdf5(place, elements * WEIGHT_BYTES[place.type]), place.type);
+    }
   }
 }
 
@@ -115,10 +131,10 @@ function dequantize(bytes: ArrayBuffer, { type, scale, offset, axis }: Quantized
   const inner = shape.slice(axis + 1).reduce((product, size) => product * size, 1);
   const size = shape[axis] ?? 1;
   const values = new Float32Array(integers.length);
-  for (let i = 0; i < values.length; i++) {
-    const index = Math.floor(i / inner) % size;
+  for (let start = 0, index = 0; start < values.length; start += inner, index = (index + 1) % size) {
     const factor = scale[scale.length === 1 ? 0 : index] as number;
-    values[i] = (integers[i] as number) * factor + (offset[offset.length === 1 ? 0 : index] as number);
+    const shift = offset[offset.length === 1 ? 0 : index] as number;
+    for (let at = start; at < start + inner; at++) values[at] = (integers[at] as number) * factor + shift;
   }
   return values;
 }

@@ -7,6 +7,7 @@
 import { modelError } from '../../errors.js';
 import type { FileRange, WeightType } from '../tensors.js';
 import { bytesOf, elementsOf, MAX_TENSORS, type OpenFile, type StoredTensor, shown, type WeightFile } from './file.js';
+import { withScales } from './int8-tensors.js';
 import { DuplicateKeyError, parseUniqueJson } from './json.js';
 
 /** Header, in bytes, at most: 32 tensors and 1,000 labels take 30 KB. */
@@ -67,7 +68,7 @@ export async function readSafetensors(file: OpenFile): Promise<WeightFile> {
     path,
     bytes,
     format: 'safetensors',
-    tensors: tensors.map(({ name, shape, dtype, place }) => ({ name, shape, dtype, place })),
+    tensors: (await withScales(file, tensors)).map(({ name, shape, dtype, place }) => ({ name, shape, dtype, place })),
     metadata,
   };
 }

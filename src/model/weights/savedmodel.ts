@@ -12,13 +12,11 @@ import { hasCard, MAX_CARD_BYTES, parseCardRecord } from '../parse-card.js';
 import { type StoredTensor, shown, type WeightFile, withFile } from './file.js';
 import { ProtobufFile } from './protobuf.js';
 import { readSavedGraph, type SavedGraph } from './savedmodel-graph.js';
+import { SAVED_MODEL_FILE } from './signatures.js';
 import type { Step } from './steps.js';
 import { readTensorBundle, type TensorBundle } from './tensor-bundle.js';
 import { type Reference, type TfNode, TfResolver } from './tf-graph.js';
 import { tfNetwork } from './tf-network.js';
-
-/** What a SavedModel's folder has. */
-export const SAVED_MODEL_FILE = 'saved_model.pb';
 
 /** Where this tool's own SavedModels have their card: TensorFlow leaves that folder to others. */
 export const EXTRA_ASSETS = 'assets.extra';

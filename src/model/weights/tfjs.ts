@@ -27,16 +27,8 @@ const MAX_INTEGERS = 64;
 /** Tensors of whole numbers that are read, at most. */
 const MAX_INTEGER_TENSORS = 1000;
 
-/** What a folder of TensorFlow.js has. */
-export const TFJS_FILE = 'model.json';
-
 /** Bytes of the element types that are no weights, and of those that are. */
 const BYTES: Readonly<Record<string, number>> = { float32: 4, float16: 2, int32: 4, complex64: 8, bool: 1, uint8: 1 };
-
-/** JSON by its first bytes: safetensors may begin so too, but its eighth byte is zero, the end of a length. */
-export function isTfjs(start: Buffer): boolean {
-  return /^\s*\{/.test(start.toString('latin1')) && start[7] !== 0;
-}
 
 /** Names, shapes, places, and the network. Throws MODEL_INVALID where the files break the format. */
 export async function readTfjs(file: OpenFile): Promise<WeightFile> {

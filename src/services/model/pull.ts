@@ -11,7 +11,6 @@ import { rememberedHash } from '../../model/hash.js';
 import { byHand, type FrameworkEnvironment, findWeights, isKnownModel, ownPath } from '../../model/known.js';
 import { isPublished, KNOWN_WEIGHTS, type KnownWeights, knownWeights } from '../../model/registry.js';
 import { reasonOf } from '../../output/sink.js';
-import { importModel } from './import.js';
 
 /** How often a process that waits for another one looks, in milliseconds. */
 const POLL_MS = 200;
@@ -132,6 +131,7 @@ async function* underLock(
     }
     signal?.throwIfAborted();
     yield { type: 'converting' };
+    const { importModel } = await import('./import.js');
     await importModel({ model: local ?? path, open: { seed: 0, cacheDir, published: known }, output });
     await removePart(path);
   } finally {

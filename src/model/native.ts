@@ -1,0 +1,107 @@
+/**
+ * Compiled graphs in TensorFlow, through tfjs-node's addon alone. Of tfjs's JavaScript a compiled graph needs nothing, and
+ * loading it takes longer than loading half a gigabyte of weights.
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadAddon } from './tensorflow.js';
+
+/** What is fed: the numbers row by row. Bytes are for what JavaScript has no arrays of, to be cast in the graph. */
+export interface FeedTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int32Array | Uint8Array;
+}
+
+/** What comes out, row by row. */
+export interface FetchedTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int32Array | Uint8Array;
+}
+
+/** The part of tfjs-node's addon that is used: dist/tfjs_binding.d.ts of the package, whose version is pinned. */
+export interface Addon {
+  readonly TF_FLOAT: number;
+  readonly TF_INT32: number;
+  readonly TF_UINT8: number;
+  readonly TF_STRING: number;
+  createTensor(shape: readonly number[], dtype: number, data: FeedTensor['data'] | readonly Uint8Array[]): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): FetchedTensor['data'];
+  loadSavedModel(folder: string, tags: string): number;
+  deleteSavedModel(id: number): void;
+  runSavedModel(
+    id: number,
+    inputIds: readonly number[],
+    inputs: string,
+    outputs: string,
+  ): readonly { readonly id: number; readonly shape: readonly number[] }[];
+}
+
+/** A graph in a TensorFlow session of its own, in which its variables live. */
+export class NativeGraph {
+  readonly #addon: Addon;
+  readonly #id: number;
+
+  private constructor(addon: Addon, id: number) {
+    this.#addon = addon;
+    this.#id = id;
+  }
+
+  /** Opens a graph, the bytes of a `saved_model.pb`. Throws RUNTIME_MISSING where TensorFlow cannot be loaded. */
+  static open(savedModel: Uint8Array): NativeGraph {
+    const addon = loadAddon();
+    const folder = mkdtempSync(join(tmpdir(), 'vgg16-'));
+    try {
+      writeFileSync(join(folder, 'saved_model.pb'), savedModel);
+      return new NativeGraph(addon, addon.loadSavedModel(folder, 'serve'));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  /**
+   * Feeds nodes by their names, a text as a scalar, and fetches tensors, `node` or `node:output`, in their order. Throws
+   * TensorFlow's error.
+   */
+  run(feeds: Readonly<Record<string, FeedTensor | string>>, fetches: readonly string[]): readonly FetchedTensor[] {
+    const addon = this.#addon;
+    const inputs = Object.entries(feeds);
+    const ids: number[] = [];
+    try {
+      for (const [, value] of inputs) ids.push(this.#tensor(value));
+      const results = addon.runSavedModel(
+        this.#id,
+        ids,
+        inputs.map(([node]) => tensorName(node)).join(','),
+        names(fetches),
+      );
+      try {
+        return results.map(({ id, shape }) => ({ shape, data: addon.tensorDataSync(id) }));
+      } finally {
+        for (const { id } of results) addon.deleteTensor(id);
+      }
+    } finally {
+      for (const id of ids) addon.deleteTensor(id);
+    }
+  }
+
+  /** Ends the session and gives the memory of its variables back. */
+  close(): void {
+    this.#addon.deleteSavedModel(this.#id);
+  }
+
+  #tensor(value: FeedTensor | string): number {
+    const addon = this.#addon;
+    if (typeof value === 'string') return addon.createTensor([], addon.TF_STRING, [new TextEncoder().encode(value)]);
+    const { shape, data } = value;
+    const dtype =
+      data instanceof Float32Array ? addon.TF_FLOAT : data instanceof Int32Array ? addon.TF_INT32 : addon.TF_UINT8;
+    return addon.createTensor(shape, dtype, data);
+  }
+}
+
+const names = (nodes: readonly string[]): string => nodes.map(tensorName).join(',');
+
+const tensorName = (node: string): string => (node.includes(':') ? node : `${node}:0`);
