@@ -46,6 +46,7 @@ export type RunErrorCode =
   | 'MODEL_INVALID'
   | 'RUNTIME_MISSING'
   | 'TOO_MANY_ERRORS'
+  | 'OUT_OF_MEMORY'
   | 'INTERNAL';
 
 /** Ends a run. `message` says what was expected and what came; `hint` is the next thing to type. */

@@ -79,18 +79,24 @@ export async function* mapOrdered<T, R>(
 }
 
 /**
- * Groups items into batches in order. A batch is closed when it holds `size` items that count, or when `lingerMs`
+ * Groups items into batches in order. A batch is closed when it holds `size()` items that count, or when `lingerMs`
  * milliseconds have passed since its first item and the source still has not delivered: a slow source is not waited
  * for. Items that do not count (failed images) travel along without taking a place, up to `most` in all.
  */
 export async function* batched<T>(
   source: Source<T>,
-  { size, first = size, most = Number.POSITIVE_INFINITY, counts = () => true, lingerMs }: BatchBounds<T>,
+  {
+    size,
+    first = Number.POSITIVE_INFINITY,
+    most = Number.POSITIVE_INFINITY,
+    counts = () => true,
+    lingerMs,
+  }: BatchBounds<T>,
 ): AsyncGenerator<T[]> {
   const iterator = toAsync(source);
   let batch: T[] = [];
   let counted = 0;
-  let wanted = Math.min(first, size);
+  let bound = first;
   let closesAt = 0;
   let next = iterator.next();
   next.catch(() => {});
@@ -109,11 +115,11 @@ export async function* batched<T>(
       if (counts(waited.value)) counted += 1;
       next = iterator.next();
       next.catch(() => {});
-      if (counted === wanted || batch.length >= most) {
+      if (counted >= Math.min(bound, size()) || batch.length >= most) {
         yield batch;
         batch = [];
         counted = 0;
-        wanted = size;
+        bound = Number.POSITIVE_INFINITY;
       }
     }
     if (batch.length > 0) yield batch;
@@ -123,7 +129,8 @@ export async function* batched<T>(
 }
 
 export interface BatchBounds<T> {
-  readonly size: number;
+  /** Asked at each item, since it may change. */
+  readonly size: () => number;
   /** Size of the first batch, where that is smaller. */
   readonly first?: number;
   readonly counts?: (item: T) => boolean;

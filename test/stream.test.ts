@@ -72,14 +72,14 @@ test('mapOrdered closes its source when the consumer stops', async () => {
 
 test('batched closes a batch when it holds enough items that count', async () => {
   const counts = (i: number) => i % 2 === 0;
-  expect(await collect(batched([0, 1, 2, 3, 4, 5, 6], { size: 2, counts, lingerMs: 1000 }))).toEqual([
+  expect(await collect(batched([0, 1, 2, 3, 4, 5, 6], { size: () => 2, counts, lingerMs: 1000 }))).toEqual([
     [0, 1, 2],
     [3, 4, 5, 6],
   ]);
 });
 
 test('batched may begin with a smaller batch', async () => {
-  expect(await collect(batched([1, 2, 3, 4, 5, 6], { size: 3, first: 1, lingerMs: 1000 }))).toEqual([
+  expect(await collect(batched([1, 2, 3, 4, 5, 6], { size: () => 3, first: 1, lingerMs: 1000 }))).toEqual([
     [1],
     [2, 3, 4],
     [5, 6],
@@ -93,7 +93,7 @@ test('batched does not wait for a slow source to fill a batch', async () => {
     await sleep(200);
     yield 3;
   })();
-  expect(await collect(batched(source, { size: 10, lingerMs: 20 }))).toEqual([[1, 2], [3]]);
+  expect(await collect(batched(source, { size: () => 10, lingerMs: 20 }))).toEqual([[1, 2], [3]]);
 });
 
 test('untilAborted ends at once, even while the source waits for input', async () => {
@@ -109,9 +109,23 @@ test('untilAborted ends at once, even while the source waits for input', async (
 
 test('batched closes a batch of items that do not count when it holds the most that it may', async () => {
   const counts = (i: number) => i % 4 === 0;
-  expect(await collect(batched([1, 2, 3, 5, 4, 8, 6, 7], { size: 2, most: 3, counts, lingerMs: 1000 }))).toEqual([
+  expect(await collect(batched([1, 2, 3, 5, 4, 8, 6, 7], { size: () => 2, most: 3, counts, lingerMs: 1000 }))).toEqual([
     [1, 2, 3],
     [5, 4, 8],
     [6, 7],
+  ]);
+});
+
+test('batched closes a batch as soon as the size, which has fallen, is reached', async () => {
+  let size = 4;
+  const batches: number[][] = [];
+  for await (const batch of batched([1, 2, 3, 4, 5, 6, 7, 8], { size: () => size, lingerMs: 1000 })) {
+    batches.push(batch);
+    size = 2;
+  }
+  expect(batches).toEqual([
+    [1, 2, 3, 4],
+    [5, 6],
+    [7, 8],
   ]);
 });

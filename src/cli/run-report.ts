@@ -15,16 +15,24 @@ export function failureLine({ path, error }: FailedRow): string {
   return `${printable(path)}: ${error.code}: ${printable(error.message)}`;
 }
 
-/** For --verbose: `mini is ready after 0.9 s: 10 classes, preset torchvision, batchSize 16, workers 4, …`. */
+/** For --verbose: `mini is ready after 0.9 s: 10 classes, preset torchvision, batchSize 16 (model), workers 4, …`. */
 export function readyLine(state: RunState): string {
   const { card, settings } = state;
   const classes = card?.architecture.classifier?.classes;
   const parts = [
     ...(classes === undefined ? [] : [`${formatCount(classes)} classes`]),
     `preset ${card?.preset.name}`,
-    ...Object.entries(settings).map(([name, value]) => `${name} ${value}`),
+    ...settingTexts(settings),
   ];
   return `${printable(card?.name ?? '')} is ready after ${formatDuration(state.loadSeconds())}: ${parts.join(', ')}.`;
+}
+
+/** Settings, each that was chosen with what decided it. */
+function settingTexts(settings: object): string[] {
+  const { chosen = {}, ...values } = settings as { readonly chosen?: Readonly<Record<string, string>> };
+  return Object.entries(values).map(([name, value]) => {
+    return chosen[name] === undefined ? `${name} ${value}` : `${name} ${value} (${chosen[name]})`;
+  });
 }
 
 export interface Ending {

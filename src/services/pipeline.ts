@@ -8,14 +8,25 @@ import { INPUT_CHANNELS } from '../model/architecture.js';
 import type { Model, ModelCard } from '../model/card.js';
 import { cpuFeatures } from '../model/cpu.js';
 import { Engine, type OutputRequest, type Outputs } from '../model/engine.js';
+import { requireInt8 } from '../model/int8.js';
 import { checkRequests } from '../model/layer-names.js';
 import { modelHash } from '../model/model-hash.js';
 import { type OpenOptions, openModel } from '../model/open.js';
 import type { FailedRow, KeptRow, RowBase } from '../output/records.js';
 import type { EarlierRow } from '../output/store/earlier.js';
 import { batched, mapOrdered, untilAborted } from '../stream.js';
+import { BatchRunner } from './batch-runner.js';
+import { LazyEngine } from './lazy-engine.js';
 import type { RunCounts, RunEvent, RunIdentity } from './run.js';
-import { precisionHint, type RequestedSettings, type RunSettings, resolveSettings } from './settings.js';
+import {
+  machineLimits,
+  memoryHint,
+  memoryNeed,
+  precisionHint,
+  type RequestedSettings,
+  type RunSettings,
+  resolveSettings,
+} from './settings.js';
 
 /** Options of every command that streams images through the network. */
 export interface StreamOptions extends RequestedSettings {
@@ -64,8 +75,8 @@ const BATCHES_AHEAD = 2;
 /** Batches handed to the engine: one runs, one waits, so that the network never does. */
 const BATCHES_IN_ENGINE = 2;
 
-/** Images in the first batch: the first rows come within a second of the model being ready, whatever the batch size. */
-const FIRST_BATCH = 4;
+/** Images in the first batch, the fewest that the network computes: the first rows come as soon as they can. */
+const FIRST_BATCH = 2;
 
 /** A batch is sent as it is when the source has kept it waiting this long, in milliseconds: rows of a pipe flow. */
 const LINGER_MS = 200;
@@ -80,6 +91,8 @@ type Decoded = RowBase &
     | { readonly row: FailedRow | KeptRow; readonly image?: never }
   );
 
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 /** Runs the pipeline. Throws a RunError when the model cannot be used. */
 export async function* streamImages<Row extends RowBase & { readonly status: string }>(
   options: StreamOptions,
@@ -89,9 +102,18 @@ export async function* streamImages<Row extends RowBase & { readonly status: str
   const { card } = model;
   const outputs = task.outputs(card);
   checkRequests(card, outputs);
+  if (options.precision === 'int8') requireInt8(model);
   const cpu = cpuFeatures();
-  const settings = resolveSettings(options, card.architecture, cpu);
+  const limits = machineLimits();
+  const settings: Mutable<RunSettings> = resolveSettings(options, card.architecture, cpu, limits, {
+    outputs,
+    int8: model.int8 !== undefined,
+  });
   const { precision, threads } = settings;
+  const notices = [
+    precisionHint(options.precision, precision, card.architecture, cpu),
+    memoryHint(memoryNeed(settings, card.architecture, outputs), limits.memory),
+  ].filter((hint) => hint !== undefined);
 
   let firstRows: Promise<unknown> = Promise.resolve();
   const modelHash = () => hashOf(model, options.open.cacheDir, firstRows);
@@ -100,9 +122,21 @@ export async function* streamImages<Row extends RowBase & { readonly status: str
   const engines = new LazyEngine(() => Engine.open({ model, precision, threads, outputs }), options.signal);
   // Where rows are taken over there may be nothing left to compute.
   const opening = earlier === undefined ? engines.open() : undefined;
+  let smaller: (() => string) | undefined;
+  const runner = new BatchRunner({
+    engine: () => engines.open(),
+    batchSize: settings.batchSize,
+    imageBytes: card.architecture.inputSize ** 2 * INPUT_CHANNELS,
+    onSmaller: (batchSize) => {
+      const before = settings.batchSize;
+      smaller ??= () => `There was no memory for batches of ${before}: going on with ${settings.batchSize}.`;
+      settings.batchSize = batchSize;
+      settings.chosen = { ...settings.chosen, batchSize: 'out of memory' };
+    },
+  });
   const results = mapOrdered(
     untilAborted(decodedBatches(options, card, settings, earlier), options.signal),
-    batchRunner(engines, task, card, settings),
+    (batch) => rowsOf(batch, runner, task, card),
     { concurrency: BATCHES_IN_ENGINE },
   );
   let next = results.next(); // decoding starts while the weights are loaded
@@ -110,14 +144,16 @@ export async function* streamImages<Row extends RowBase & { readonly status: str
   firstRows = next;
   try {
     await opening;
-    const hint = precisionHint(precision, card.architecture, cpu);
-    if (hint !== undefined) yield { type: 'notice', message: hint };
+    for (const message of notices) yield { type: 'notice', message };
     yield { type: 'ready', card, modelHash: modelHash(), total: options.images.total, settings };
 
+    let told = false;
     const counts: RunCounts = { seen: 0, ok: 0, failed: 0, skipped: 0 };
     for (;;) {
       const { value: rows, done } = await next;
       if (done || rows === null) break;
+      if (smaller !== undefined && !told) yield { type: 'notice', message: smaller() };
+      told ||= smaller !== undefined;
       const failed = rows.findIndex((row) => row.status === 'error');
       const stop = options.stopOnError && failed >= 0;
       const kept = stop ? rows.slice(0, failed + 1) : rows;
@@ -135,46 +171,6 @@ export async function* streamImages<Row extends RowBase & { readonly status: str
     engines.cancel();
     await results.return(undefined);
     await engines.close();
-  }
-}
-
-/** An engine that is started when it is needed, and cancelled with the run. */
-class LazyEngine {
-  #opening: Promise<Engine> | undefined;
-  readonly #cancel = () => this.cancel();
-
-  constructor(
-    private readonly start: () => Promise<Engine>,
-    private readonly signal: AbortSignal,
-  ) {
-    signal.addEventListener('abort', this.#cancel);
-  }
-
-  open(): Promise<Engine> {
-    if (this.#opening === undefined) {
-      this.#opening = this.start();
-      this.#opening.then(
-        () => this.signal.aborted && this.cancel(),
-        () => {},
-      );
-    }
-    return this.#opening;
-  }
-
-  /** Lets the batch in progress finish and skips those behind it. */
-  cancel(): void {
-    this.#opening?.then(
-      (engine) => engine.cancel(),
-      () => {},
-    );
-  }
-
-  async close(): Promise<void> {
-    this.signal.removeEventListener('abort', this.#cancel);
-    await this.#opening?.then(
-      (engine) => engine.close(),
-      () => {},
-    );
   }
 }
 
@@ -211,7 +207,7 @@ function decodedBatches(
     ahead: settings.workers + BATCHES_AHEAD * settings.batchSize,
   });
   return batched(decoded, {
-    size: settings.batchSize,
+    size: () => settings.batchSize,
     first: FIRST_BATCH,
     most: MOST_ROWS,
     counts: ({ image }) => image !== undefined,
@@ -220,32 +216,24 @@ function decodedBatches(
 }
 
 /** Runs a batch of decoded images and makes its rows; `null` when the run was cancelled before it began. */
-function batchRunner<Row extends RowBase & { readonly status: string }>(
-  engines: LazyEngine,
+async function rowsOf<Row extends RowBase & { readonly status: string }>(
+  batch: readonly Decoded[],
+  runner: BatchRunner,
   task: Task<Row>,
   card: ModelCard,
-  settings: RunSettings,
-) {
-  const imageBytes = card.architecture.inputSize ** 2 * INPUT_CHANNELS;
-  const free: ArrayBuffer[] = [];
-
-  const predict = async (images: readonly LoadedImage[]): Promise<Outputs | null> => {
-    const pixels = free.pop() ?? new ArrayBuffer(settings.batchSize * imageBytes);
-    const bytes = new Uint8Array(pixels);
-    for (const [i, image] of images.entries()) bytes.set(image.pixels, i * imageBytes);
-    const engine = await engines.open();
-    const result = await engine.run(pixels, images.length);
-    free.push(result.pixels);
-    return result.outputs;
-  };
-
-  return async (batch: readonly Decoded[]): Promise<(Row | FailedRow | KeptRow)[] | null> => {
-    const images = batch.flatMap(({ image }) => (image === undefined ? [] : [image]));
-    const outputs = images.length === 0 ? {} : await predict(images);
-    if (outputs === null) return null;
-    let n = 0;
-    return batch.map((item) => item.row ?? task.row(item, outputs, n++, images.length, card));
-  };
+): Promise<(Row | FailedRow | KeptRow)[] | null> {
+  const images = batch.flatMap(({ image }) => (image === undefined ? [] : [image.pixels]));
+  const pieces = await runner.run(images);
+  if (pieces === null) return null;
+  const results = pieces.flatMap(({ outputs, count }) =>
+    Array.from({ length: count }, (_, n) => ({ outputs, n, count })),
+  );
+  let next = 0;
+  return batch.map((item) => {
+    if (item.row !== undefined) return item.row;
+    const { outputs, n, count } = results[next++] as (typeof results)[number];
+    return task.row(item, outputs, n, count, card);
+  });
 }
 
 export function failedRow(

@@ -29,7 +29,7 @@ const READY: Ready = {
   },
   modelHash: Promise.resolve('abc'),
   total: 2,
-  settings: { batchSize: 4, workers: 4, threads: 2, precision: 'f32' },
+  settings: { batchSize: 4, workers: 4, threads: 2, precision: 'f32', chosen: {} },
 };
 
 type Row = RowBase & { readonly status: 'ok' };

@@ -45,7 +45,7 @@ const READY: RunEvent<ClassifiedRow> = {
   },
   modelHash: Promise.resolve('abc'),
   total: 2,
-  settings: { batchSize: 4, workers: 4, threads: 2, precision: 'f32' },
+  settings: { batchSize: 4, workers: 4, threads: 2, precision: 'f32', chosen: {} },
 };
 
 function rows(...list: (ClassifiedRow | FailedRow)[]): RunEvent<ClassifiedRow> {
