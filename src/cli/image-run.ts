@@ -27,7 +27,7 @@ export interface ImageRunFlags extends InputFlags, ModelFlags {
   readonly 'batch-size': number | 'auto';
   readonly workers: number | 'auto';
   readonly threads: number | 'auto';
-  readonly precision: 'f32' | 'bf16' | 'auto';
+  readonly precision: 'f32' | 'bf16' | 'int8' | 'auto';
   readonly 'max-pixels': number;
   readonly 'on-error': 'skip' | 'fail';
   readonly 'max-errors': MaxErrors;

@@ -18,7 +18,7 @@ export function inspectionText({ architecture, summary, model }: Inspection, { b
     ['Input', `${architecture.inputSize} x ${architecture.inputSize} pixels`],
   ];
   if (model !== null) {
-    const { preset, labels, accuracy, noClassifier, file } = model;
+    const { preset, labels, accuracy, noClassifier, file, ranges } = model;
     const normalised = `(x / ${preset.divisor} - [${preset.mean.join(', ')}]) / [${preset.std.join(', ')}]`;
     facts.unshift(['Model', model.name]);
     facts.push(
@@ -32,6 +32,7 @@ export function inspectionText({ architecture, summary, model }: Inspection, { b
       ['Source', model.source ?? 'unknown'],
     );
     if (noClassifier !== undefined) facts.push(['Classifier', `left out: ${noClassifier}`]);
+    if (ranges !== null) facts.push(['Int8', `${Object.keys(ranges).length} layers; fc8 in float32`]);
     if (file !== null) facts.push(['File', `${file.path} (${megabytes(file.bytes)})`], ['sha256', file.sha256]);
   }
   const lines = facts.map(([name, fact]) => `${bold(name.padEnd(NAME_WIDTH))}${printable(fact)}`);

@@ -32,6 +32,7 @@ describe('inspectionText', () => {
       synsets: null,
       accuracy: { top1: 71.592, top5: 90.382, on: 'ImageNet' },
       file: { path: 'm.pth', bytes: 553_433_881, sha256: '397923af' },
+      ranges: null,
     };
     const text = inspectionText({ architecture, summary, model }, plain);
     expect(text).not.toContain('\u001b');

@@ -47,10 +47,11 @@ export const runFlags = group('RUN', {
     default: 'auto',
     summary: "TensorFlow's threads; auto: the processors that this process may use (cgroup, Slurm).",
   }),
-  precision: value(oneOf(['f32', 'bf16', 'auto']), {
-    helpValue: 'f32|bf16|auto',
+  precision: value(oneOf(['f32', 'bf16', 'int8', 'auto']), {
+    helpValue: 'f32|bf16|int8|auto',
     default: 'f32',
-    summary: 'Arithmetic of the network; auto: bf16 where the processor is fast at it (AMX), else f32.',
+    summary:
+      'Arithmetic of the network; int8 needs a model of model quantize; auto: the fastest of what both are made for.',
   }),
   'max-pixels': value(whole({ min: 1, max: MAX_MAX_PIXELS }), {
     helpValue: 'N',

@@ -103,6 +103,11 @@ export function repeatable<T>(parse: (text: string) => T, look: Look): ValueFlag
   return value(parse, { ...look, ...more }) as ValueFlag<readonly T[] | undefined>;
 }
 
+/** A flag that takes all words up to the next flag, and can be given again: what a shell makes of `photos/*.jpg`. */
+export function several<T>(parse: (text: string) => T, look: Look): ValueFlag<readonly T[] | undefined> {
+  return value(parse, { ...look, ...{ multiple: true } }) as ValueFlag<readonly T[] | undefined>;
+}
+
 /** A flag without a value; with `allowNo` also as `--no-…`. */
 export function toggle(look: Look & { readonly default: boolean; readonly allowNo?: boolean }): SwitchFlag<boolean>;
 export function toggle(look: Look & { readonly allowNo?: boolean }): SwitchFlag<boolean | undefined>;

@@ -10,8 +10,8 @@ export const verifyFlags = group('VERIFY', {
     helpValue: 'NAME|PATH',
     summary: 'The model to compare with, over the images.',
   }),
-  'against-precision': value(oneOf(['f32', 'bf16', 'auto']), {
-    helpValue: 'f32|bf16|auto',
+  'against-precision': value(oneOf(['f32', 'bf16', 'int8', 'auto']), {
+    helpValue: 'f32|bf16|int8|auto',
     summary: 'Arithmetic of the other model; default: that of --precision.',
   }),
   'max-diff': value((text) => parseDecimal(text, { min: 0, max: Number.MAX_VALUE }), {

@@ -23,6 +23,8 @@ export interface Inspection {
         /** WordNet ids of the classes in class order; `null` where they are not ImageNet's. */
         readonly synsets: readonly string[] | null;
         readonly file: InspectedFile | null;
+        /** What the largest uint8 of each int8 layer is worth; `null` for a model that is not quantised. */
+        readonly ranges: Readonly<Record<string, number>> | null;
       })
     | null;
 }
@@ -50,6 +52,7 @@ export async function inspectModel({ model: name, open }: InspectOptions): Promi
       ...rest,
       synsets: synsetsOf(card),
       file: file && { ...file, sha256: (await modelHash(opened, open.cacheDir)) as string },
+      ranges: opened.int8?.ranges ?? null,
     },
   };
 }
