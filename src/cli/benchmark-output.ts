@@ -1,0 +1,87 @@
+/** Where the results of a benchmark go: stdout or a file, as a table, JSON or CSV. */
+
+import { extname } from 'node:path';
+import { usageError } from '../errors.js';
+import { openDevice, resolveOutput, writeAtomically } from '../output/atomic.js';
+import { type Cell, csvEncoder } from '../output/csv.js';
+import type { Report, Result } from '../services/benchmark/report.js';
+import { reportText } from './benchmark-text.js';
+import { STDOUT } from './output-options.js';
+import type { Style } from './style.js';
+
+export interface ReportFlags {
+  readonly output: string;
+  readonly json?: boolean | undefined;
+  readonly csv?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+}
+
+export type ReportFormat = 'json' | 'csv' | 'table';
+
+/** Columns of a table that is not on a terminal. */
+const PLAIN_TABLE_WIDTH = 120;
+
+const BY_EXTENSION: Readonly<Record<string, ReportFormat>> = { '.json': 'json', '.csv': 'csv' };
+
+/** `--json` or `--csv`, else by the output's extension; a table on stdout. */
+export function reportFormat({ output, json, csv }: ReportFlags): ReportFormat {
+  if (json === true) return 'json';
+  if (csv === true) return 'csv';
+  if (output === STDOUT) return 'table';
+  const format = BY_EXTENSION[extname(output).toLowerCase()];
+  if (format === undefined) {
+    throw usageError(
+      `Expected an --output that ends with .json or .csv but received ${output}.`,
+      'Add --json or --csv to write it all the same.',
+    );
+  }
+  return format;
+}
+
+/** Beside a file, the table goes to stdout all the same. */
+export async function writeReport(
+  report: Report,
+  format: ReportFormat,
+  { output, quiet }: ReportFlags,
+  style: Style,
+): Promise<void> {
+  const table = () => `${reportText(report, { width: process.stdout.columns ?? PLAIN_TABLE_WIDTH, style })}\n`;
+  const text = { json: () => `${JSON.stringify(report, null, 2)}\n`, csv: () => benchmarkCsv(report.results), table };
+  if (output === STDOUT) {
+    process.stdout.write(text[format]());
+    return;
+  }
+  const device = await openDevice(output);
+  if (device === undefined) await writeAtomically(await resolveOutput(output), text[format]());
+  else {
+    await device.write(text[format]());
+    await device.finish();
+  }
+  if (quiet !== true) process.stdout.write(table());
+}
+
+const HEADER = [
+  ...['part', 'precision', 'batch_size', 'threads', 'workers', 'status', 'images', 'failed', 'seconds'],
+  ...['images_per_second', 'p50_ms', 'p90_ms', 'p99_ms', 'peak_memory_bytes', 'cpu_seconds_per_image'],
+  ...['model_ready_seconds', 'first_result_seconds', 'flops', 'peak_flops', 'share_of_peak', 'error'],
+];
+
+/** One line a result; what it does not have is empty. */
+export function benchmarkCsv(results: readonly Result[]): string {
+  const { header, encode } = csvEncoder<Result>(HEADER, (result) => [cells(result)]);
+  return header() + encode(results);
+}
+
+function cells(result: Result): Cell[] {
+  const { part, precision, batchSize, threads, workers, status } = result;
+  const key = [part, precision, batchSize, threads, workers, status];
+  if (result.status === 'error') {
+    const blank = HEADER.slice(key.length, -1).map(() => '');
+    return [...key.map((cell) => cell ?? ''), ...blank, `${result.error.code}: ${result.error.message}`];
+  }
+  const { images, failed, seconds, imagesPerSecond, batchMs, peakMemory, cpuSecondsPerImage, startUp, flops } = result;
+  return [
+    ...[...key, images, failed, seconds, imagesPerSecond, batchMs.p50, batchMs.p90, batchMs.p99, peakMemory],
+    ...[cpuSecondsPerImage, startUp?.modelReady, startUp?.firstResult, flops?.achieved, flops?.peak, flops?.share, ''],
+  ].map((cell) => cell ?? '');
+}
