@@ -41,6 +41,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some images failed, 4 no images, 5 
 
   async run(): Promise<void> {
     const { inputs, flags } = await this.read(Classify);
+    (await import('../cli/warm-up.js')).warmUp(flags);
     const { runClassify } = await import('../cli/classify.js');
     process.exitCode = await runClassify(inputs, flags, this.session(flags));
   }

@@ -39,6 +39,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some images failed, 4 no images, 5 
 
   async run(): Promise<void> {
     const { inputs, flags } = await this.read(Export);
+    (await import('../cli/warm-up.js')).warmUp(flags);
     const { runExport } = await import('../cli/export.js');
     process.exitCode = await runExport(inputs, flags, this.session(flags));
   }

@@ -41,6 +41,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some images failed, 4 no images, 5 
 
   async run(): Promise<void> {
     const { inputs, flags } = await this.read(Extract);
+    (await import('../cli/warm-up.js')).warmUp(flags);
     const { runExtract } = await import('../cli/extract.js');
     process.exitCode = await runExtract(inputs, flags, this.session(flags));
   }

@@ -24,8 +24,9 @@ export interface BatchRequest {
   readonly count: number;
 }
 
-/** From the worker: once without an id when the model is ready (or cannot be), then one for each request. */
+/** From the worker: that TensorFlow is loaded (or cannot be), that the model is ready (or cannot be), then one for each request. */
 export type WorkerReply =
+  | { readonly type: 'loaded' }
   | { readonly type: 'ready' }
   | { readonly type: 'batch'; readonly id: number; readonly outputs: Outputs | null; readonly pixels: ArrayBuffer }
   | { readonly type: 'failed'; readonly id: number | null; readonly error: PlainError };
@@ -37,7 +38,8 @@ export interface PlainError {
   readonly run: Pick<RunError, 'code' | 'exitCode' | 'hint'> | undefined;
 }
 
-export interface WorkerData extends SessionOptions {
+/** To the worker, once, before all requests. */
+export interface OpenRequest extends SessionOptions {
   /** One int32: not 0 when batches that have not begun shall be skipped. */
   readonly cancelled: SharedArrayBuffer;
 }
@@ -67,12 +69,28 @@ export class Engine {
     this.#cancelled = cancelled;
   }
 
-  /** Starts the thread and loads the weights. Rejects with a RunError when the model or TensorFlow cannot be used. */
+  /**
+   * Starts the thread and loads TensorFlow in it, half a second that the caller can use for other things; the next engine
+   * takes it. What goes wrong in it that engine tells. A process that needs none ends once TensorFlow is loaded, not before:
+   * its own start does not bear being cut off.
+   */
+  static prepare({ threads }: Pick<EngineOptions, 'threads'>): void {
+    if (prepared !== undefined) return;
+    configureTensorFlow({ threads });
+    const worker = startWorker();
+    worker.once('message', () => {
+      if (worker === prepared) worker.unref();
+    });
+    prepared = worker;
+  }
+
+  /** Starts the thread, where none is prepared, and loads the weights. Rejects with a RunError when the model or TensorFlow cannot be used. */
   static async open({ threads, model, precision, outputs }: EngineOptions): Promise<Engine> {
     configureTensorFlow({ threads });
     const cancelled = new SharedArrayBuffer(4);
-    const workerData: WorkerData = { model, precision, outputs, cancelled };
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
+    const worker = prepared ?? startWorker();
+    prepared = undefined;
+    worker.ref();
     const engine = new Engine(worker, new Int32Array(cancelled));
     await new Promise<void>((resolve, reject) => {
       const fail = (error: Error) => {
@@ -80,12 +98,15 @@ export class Engine {
         reject(error);
       };
       worker.on('message', (reply: WorkerReply) => {
+        if (reply.type === 'loaded') return;
         if (reply.type === 'ready') resolve();
         else if (reply.type === 'failed' && reply.id === null) fail(fromPlain(reply.error));
         else engine.#settle(reply);
       });
       worker.on('error', fail);
       worker.on('exit', (code) => fail(new Error(`The engine's thread ended with code ${code}.`)));
+      const request: OpenRequest = { model, precision, outputs, cancelled };
+      worker.postMessage(request);
     });
     return engine;
   }
@@ -116,7 +137,7 @@ export class Engine {
     await this.#worker.terminate();
   }
 
-  #settle(reply: Exclude<WorkerReply, { type: 'ready' }>): void {
+  #settle(reply: Extract<WorkerReply, { id: number | null }>): void {
     if (reply.id === null) return;
     const pending = this.#pending.get(reply.id);
     this.#pending.delete(reply.id);
@@ -130,6 +151,11 @@ export class Engine {
     this.#pending.clear();
   }
 }
+
+/** A thread with TensorFlow in it that no engine has taken yet. */
+let prepared: Worker | undefined;
+
+const startWorker = (): Worker => new Worker(new URL('./worker.js', import.meta.url));
 
 /** For the worker: an error as data that can be posted. */
 export function toPlain(error: unknown): PlainError {

@@ -1,5 +1,6 @@
 /** The engine's thread, as compiled: a worker is loaded from a file, which the test runner's own loader cannot do. */
 
+import { spawnSync } from 'node:child_process';
 import { afterEach, expect, test } from 'vitest';
 import { Engine } from '../../dist/model/engine.js';
 import type { Architecture } from '../../src/model/architecture.js';
@@ -108,4 +109,14 @@ test('a closed engine refuses work', async () => {
   const engine = await open([{ kind: 'layer', layer: 'fc8' }]);
   await engine.close();
   await expect(engine.run(pixels(1), 1)).rejects.toThrow('closed');
+});
+
+test('a thread that was prepared is the next engine, and a process that needs none ends well', async () => {
+  Engine.prepare({ threads: 1 });
+  const engine = await open([{ kind: 'top_k', k: 1 }]);
+  expect((await engine.run(new ArrayBuffer(IMAGE_BYTES), 1)).outputs).not.toBeNull();
+  const url = new URL('../../dist/model/engine.js', import.meta.url).href;
+  const script = `(await import('${url}')).Engine.prepare({ threads: 1 }); process.exitCode = 7;`;
+  const { status, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script]);
+  expect({ status, signal }).toEqual({ status: 7, signal: null });
 });
