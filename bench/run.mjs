@@ -1,159 +1,152 @@
 /**
  * Measures this tool against its peers in one run, side by side, and prints Markdown tables.
  *
- *     node bench/run.mjs [--rounds N] [--quick] [--images DIR] [--json FILE]
+ *     node bench/run.mjs [--install] [--only PARTS] [--rounds N] [--quick] [--json FILE] [--markdown FILE] [--svg FILE] …
  *
  * The contenders take turns round by round, so that a machine that slows down slows all of them. Every contender is a
- * process of its own; the figure is the median of its rounds. See bench/README.md for how to install the peers.
+ * process of its own; the figure is the median of its rounds. See bench/README.md for the flags.
  */
 
 import { rmSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { vgg16 } from '../dist/model/architecture.js';
-import { resolveSettings } from '../dist/services/settings.js';
+import { install } from './install.mjs';
 import { checkAnswers } from './lib/answers.mjs';
-import {
-  measureDecoder,
-  measureFirstRow,
-  measureHelp,
-  modelContenders,
-  pipelineContenders,
-} from './lib/contenders.mjs';
-import { bf16Unit, machine as describeMachine, peerVersions } from './lib/machine.mjs';
-import { fillFolder, photoFolder } from './lib/photos.mjs';
-import { writeRandomModel } from './lib/random.mjs';
+import { chart } from './lib/chart.mjs';
+import { modelContenders } from './lib/contenders.mjs';
+import { checkDocument, writeDocument } from './lib/document.mjs';
+import { measureDecoder, measureFirstRow, measureHelp, pipelineContenders } from './lib/pipelines.mjs';
 import { report } from './lib/report.mjs';
+import { measureScaling } from './lib/scaling.mjs';
+import { setUp } from './lib/setup.mjs';
 import { summary } from './lib/stats.mjs';
-import { ownRate } from './lib/table.mjs';
+import { present, progress, repeat, takeTurns } from './lib/turns.mjs';
 
-/** Each model contender in each round: images a batch, and seconds of measurement. */
-const MODEL = { batch: 32, seconds: 12 };
+const PARTS = ['model', 'pipeline', 'startup', 'scaling'];
+const GROUPS = ['own', 'tfjs', 'torch', 'onnx', 'openvino'];
+
+/** Each model contender in each round: images a batch, and seconds of measurement; photographs of a pipeline. */
+const FULL = { batch: 32, seconds: 12, photos: 1000 };
 
 /** Only to see that everything works. */
-const QUICK = { batch: 4, seconds: 1, photos: 64 };
-
-/** Seconds that a pipeline run of this tool takes at least, and the fewest photographs in one. */
-const PIPELINE_SECONDS = 20;
-const MIN_PHOTOS = 200;
+const QUICK = { batch: 4, seconds: 1, photos: 80 };
 
 /** Starts of the program that the median is taken of. */
 const STARTS = 5;
 
 const { values: flags } = parseArgs({
   options: {
+    install: { type: 'boolean', default: false },
+    only: { type: 'string', default: PARTS.join(',') },
+    contenders: { type: 'string', default: GROUPS.join(',') },
     rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    int8: { type: 'boolean', default: false },
     images: { type: 'string' },
+    photos: { type: 'string' },
     json: { type: 'string' },
+    markdown: { type: 'string' },
+    svg: { type: 'string' },
+    from: { type: 'string' },
   },
 });
-const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 3));
-if (!Number.isInteger(rounds) || rounds < 1) {
-  throw new Error(`Expected --rounds to be a positive number but received ${flags.rounds}.`);
-}
+const workload = flags.quick ? QUICK : FULL;
+const parts = listOf('only', PARTS);
+// Without this tool there is nothing to compare with.
+const groups = new Set(['own', ...listOf('contenders', GROUPS)]);
+const rounds = countOf('rounds', flags.quick ? 1 : 3);
+const photoCount = countOf('photos', workload.photos);
+if (flags.markdown !== undefined) await checkDocument(flags.markdown);
 
-const scratch = await mkdtemp(join(tmpdir(), 'vgg16-bench-'));
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-]) {
-  process.once(signal, () => {
-    rmSync(scratch, { recursive: true, force: true }); // half a gigabyte
-    process.exit(code);
-  });
-}
-try {
-  const results = await measure(scratch);
-  if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(results, null, 2)}\n`);
-  console.log(report(results));
-} finally {
-  await rm(scratch, { recursive: true, force: true });
+const results = flags.from === undefined ? await measureInScratch() : JSON.parse(await readFile(flags.from, 'utf8'));
+if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(results, null, 2)}\n`);
+const text = report(results);
+if (flags.markdown !== undefined) await writeDocument(flags.markdown, text);
+if (flags.svg !== undefined) await writeFile(flags.svg, chart(results));
+console.log(text);
+
+async function measureInScratch() {
+  if (flags.install) await install();
+  const folder = await mkdtemp(join(tmpdir(), 'vgg16-bench-'));
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ]) {
+    process.once(signal, () => {
+      rmSync(folder, { recursive: true, force: true }); // two gigabytes
+      process.exit(code);
+    });
+  }
+  try {
+    return await measure(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 async function measure(folder) {
-  const machine = await describeMachine();
-  const peers = await peerVersions();
-  const source = photoFolder(flags.images);
-  const automatic = { batchSize: 'auto', workers: 'auto', threads: 'auto', precision: 'f32' };
-  const { batchSize, workers } = resolveSettings(automatic, vgg16(), machine.features);
+  const setup = await setUp({ folder, images: flags.images, photoCount, int8: flags.int8 });
+  const { machine, peers, files, precisions, photos, batchSize, workers } = setup;
+  const { seconds, batch } = workload;
+  const includes = ({ group }) => groups.has(group);
+  const missing = new Set();
+  const turns = async (contenders) => {
+    const split = present(contenders.filter(includes), peers);
+    for (const name of split.missing) missing.add(name);
+    return await takeTurns(split.there, rounds);
+  };
+  const { source, count } = photos;
+  const settings = { quick: flags.quick, rounds, seconds, batch, batchSize, workers, photos: { source, count } };
+  const measured = { machine, peers, settings };
 
-  progress('writing the model file');
-  const modelFile = join(folder, 'vgg16-random.safetensors');
-  await writeRandomModel(modelFile);
-
-  const { batch, seconds } = flags.quick ? QUICK : MODEL;
-  const ownBatch = flags.quick ? batch : batchSize;
-  const models = present(modelContenders({ machine, modelFile, batch, ownBatch, seconds }), peers);
-  const model = await takeTurns(models.there);
-  checkAnswers(model);
-
-  const photos = join(folder, 'photos');
-  const precisions = bf16Unit(machine) === undefined ? ['f32'] : ['f32', 'bf16'];
-  const fastest = Math.max(...precisions.map((precision) => ownRate(model, precision)));
-  const count = flags.quick ? QUICK.photos : Math.max(MIN_PHOTOS, Math.ceil(PIPELINE_SECONDS * fastest));
-  await fillFolder(source, photos, count);
-  const pipelines = present(pipelineContenders({ machine, modelFile, folder: photos, precisions }), peers);
-  const pipeline = await takeTurns(pipelines.there);
-
-  progress('decoder alone');
-  const decoders = await repeat(rounds, () => measureDecoder(photos, workers));
-  progress('start-up');
-  const help = summary(await repeat(STARTS, measureHelp));
-  const firstRow = summary(await repeat(rounds, () => measureFirstRow(photos, modelFile)));
-
-  return {
-    machine,
-    peers,
-    settings: { quick: flags.quick, rounds, batchSize, workers, photos: { source, count } },
-    missing: [...models.missing, ...pipelines.missing],
-    model,
-    pipeline,
-    decoder: {
+  if (parts.includes('model')) {
+    progress('model alone');
+    const ownBatch = flags.quick ? batch : batchSize;
+    measured.model = await turns(modelContenders({ machine, files, precisions, batch, ownBatch, seconds }));
+    checkAnswers(measured.model);
+  }
+  if (parts.includes('pipeline')) {
+    progress('whole pipeline');
+    const { model } = measured;
+    measured.pipeline = await turns(pipelineContenders({ machine, files, precisions, photos, model, folder }));
+  }
+  if (parts.includes('pipeline') || parts.includes('scaling')) {
+    progress('decoder alone');
+    const decoders = await repeat(rounds, () => measureDecoder(photos, workers));
+    measured.decoder = {
       rate: summary(decoders.map(({ imagesPerSecond }) => imagesPerSecond)),
       cpuSecondsPerImage: summary(decoders.map(({ cpuSecondsPerImage }) => cpuSecondsPerImage)),
-    },
-    startup: { help, firstRow },
-  };
-}
-
-/** Splits the contenders into those whose packages are there and the names of the others. */
-function present(contenders, peers) {
-  const lacks = ({ needs }) => needs.filter((name) => peers[name] === undefined);
-  return {
-    there: contenders.filter((one) => lacks(one).length === 0),
-    missing: contenders
-      .filter((one) => lacks(one).length > 0)
-      .map((one) => `${one.name} ${one.precision} (${lacks(one).join(', ')})`),
-  };
-}
-
-/** Every contender once a round, every other round backwards; each with `rate`, and what it reported beside. */
-async function takeTurns(contenders) {
-  const measurements = new Map(contenders.map((one) => [one, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const one of round % 2 === 0 ? contenders : contenders.toReversed()) {
-      const measured = await one.run();
-      measurements.get(one).push(measured);
-      progress(`round ${round + 1}: ${one.name} ${one.precision}: ${measured.imagesPerSecond.toFixed(2)} img/s`);
+      mainSecondsPerImage: summary(decoders.map(({ mainSecondsPerImage }) => mainSecondsPerImage)),
+    };
+  }
+  if (parts.includes('startup')) {
+    progress('start-up');
+    measured.startup = { help: summary(await repeat(STARTS, measureHelp)), firstRow: [] };
+    for (const precision of precisions.filter((one) => files.own[one] !== undefined)) {
+      const starts = await repeat(STARTS, () => measureFirstRow(setup, precision));
+      measured.startup.firstRow.push({ precision, seconds: summary(starts) });
     }
   }
-  return [...measurements].map(([{ name, group, precision, batch }, all]) => ({
-    ...{ name, group, precision, batch },
-    rate: summary(all.map(({ imagesPerSecond }) => imagesPerSecond)),
-    ...(all[0].firstRow === undefined ? {} : { firstRow: summary(all.map(({ firstRow }) => firstRow)) }),
-    ...(all[0].answer === undefined ? {} : { answer: all[0].answer }),
-  }));
+  if (parts.includes('scaling')) {
+    const { missing: left, ...scaling } = await measureScaling({ ...setup, includes }, { batch, seconds, rounds });
+    for (const name of left) missing.add(name);
+    measured.scaling = scaling;
+  }
+  return { ...measured, missing: [...missing] };
 }
 
-async function repeat(times, run) {
-  const all = [];
-  for (let i = 0; i < times; i++) all.push(await run());
-  return all;
+/** A comma-separated flag. */
+function listOf(flag, known) {
+  const list = flags[flag].split(',');
+  const wrong = list.find((one) => !known.includes(one));
+  if (wrong !== undefined) throw new Error(`Expected --${flag} to list ${known.join(', ')} but received ${wrong}.`);
+  return list;
 }
 
-function progress(line) {
-  process.stderr.write(`${line}\n`);
+function countOf(flag, normal) {
+  const count = Number(flags[flag] ?? normal);
+  if (Number.isInteger(count) && count >= 1) return count;
+  throw new Error(`Expected --${flag} to be a positive whole number but received ${flags[flag]}.`);
 }

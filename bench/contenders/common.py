@@ -2,15 +2,14 @@
 
 import argparse
 import json
+import resource
 import time
 
 import numpy as np
-from safetensors.numpy import load_file
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 
-CONVOLUTIONS = (2, 2, 3, 3, 3)  # in each block
 POOL5 = (7, 7, 512)
 
 WARM_UP_BATCHES = 2  # as in lib/workload.mjs
@@ -20,7 +19,7 @@ MIN_BATCHES = 3
 def arguments(**extra):
     """The flags of every model contender, and those named in `extra` with their choices."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--model", required=True, help="the file that lib/random.mjs writes")
+    parser.add_argument("--model", required=True, help="the network's file, in the contender's own format")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--threads", type=int, required=True)
@@ -31,6 +30,8 @@ def arguments(**extra):
 
 def torch_layout(path):
     """{layer: (kernel, bias)} in the order of PyTorch and ONNX: [out, in, h, w] and [out, in], fc6 reading (c, h, w)."""
+    from safetensors.numpy import load_file
+
     tensors = load_file(path)
     layers = {}
     for name in dict.fromkeys(key.split("/")[0] for key in tensors):
@@ -52,16 +53,39 @@ def normalised_batch(batch):
     return np.ascontiguousarray(((pixels.astype(np.float32) / 255 - MEAN) / STD).transpose(0, 3, 1, 2))
 
 
-def report(run_batch, batch, seconds):
-    """Times `run_batch`, which returns logits [N, 1000], and prints the contender's line."""
-    for _ in range(WARM_UP_BATCHES):
-        logits = run_batch()
-    start, batches, elapsed = time.perf_counter(), 0, 0.0
-    while batches < MIN_BATCHES or elapsed < seconds:
-        run_batch()
+def report(start, finish, batch, seconds, in_flight=1):
+    """
+    Times batches and prints the contender's line. `start()` gives the network a batch and may come back before it is done;
+    `finish()` waits for all that were started and returns logits [N, 1000]. `in_flight` batches run at the same time.
+    """
+    for _ in range(WARM_UP_BATCHES * in_flight):
+        start()
+    logits = finish()
+    begin, cpu, batches = time.perf_counter(), time.process_time(), 0
+    while batches < MIN_BATCHES * in_flight or time.perf_counter() - begin < seconds:
+        start()
         batches += 1
-        elapsed = time.perf_counter() - start
+    finish()
+    elapsed, cpu = time.perf_counter() - begin, time.process_time() - cpu
     images = batches * batch
     best = int(logits[0].argmax())
-    answer = {"class": best, "logit": float(logits[0][best])}
-    print(json.dumps({"images": images, "seconds": elapsed, "imagesPerSecond": images / elapsed, "answer": answer}))
+    line = {
+        "images": images,
+        "seconds": elapsed,
+        "imagesPerSecond": images / elapsed,
+        "cpuSecondsPerImage": cpu / images,
+        "peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "answer": {"class": best, "logit": float(logits[0][best])},
+    }
+    print(json.dumps(line))
+
+
+def report_calls(run_batch, batch, seconds):
+    """`report` for a network that is done when its call returns: `run_batch()` gives the logits."""
+    last = None
+
+    def start():
+        nonlocal last
+        last = run_batch()
+
+    report(start, lambda: last, batch, seconds)

@@ -18,8 +18,11 @@ from torchvision.models import vgg16  # noqa: E402
 import common  # noqa: E402
 
 
+LAYOUTS = ["nchw", "channels_last", "compiled"]
+
+
 def load(path, layout, precision):
-    """The network in `layout` (nchw or channels_last) and `precision` (f32 or bf16), ready to run."""
+    """The network in `layout` and `precision` (f32 or bf16), ready to run; `compiled` is channels_last through Inductor."""
     with torch.device("meta"):
         network = vgg16(weights=None)
     modules = [module for module in network.modules() if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear))]
@@ -30,11 +33,15 @@ def load(path, layout, precision):
     network.eval()
     if precision == "bf16":
         network = network.to(torch.bfloat16)
-    return network.to(memory_format=memory_format(layout))
+    network = network.to(memory_format=memory_format(layout))
+    if layout != "compiled":
+        return network
+    torch._inductor.config.freezing = True  # weights become constants, packed once for the kernels
+    return torch.compile(network)
 
 
 def memory_format(layout):
-    return torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    return torch.contiguous_format if layout == "nchw" else torch.channels_last
 
 
 def dtype(precision):

@@ -1,16 +1,17 @@
 /**
  * This tool's model alone: the engine in its thread, as `classify` uses it, fed with bytes, answering with the top 5.
  *
- *     node bench/contenders/vgg16_model.mjs --batch 32 --seconds 10 --threads 2 --precision f32
+ *     node bench/contenders/vgg16_model.mjs --model FILE --batch 32 --seconds 10 --threads 2 --precision f32
  */
 
 import { parseArgs } from 'node:util';
 import { Engine } from '../../dist/model/engine.js';
-import { randomModel } from '../lib/random.mjs';
+import { openModel } from '../../dist/model/open.js';
 import { BYTES_PER_IMAGE, fillPixels, steadyRate } from '../lib/workload.mjs';
 
 const { values } = parseArgs({
   options: {
+    model: { type: 'string' },
     batch: { type: 'string' },
     seconds: { type: 'string' },
     threads: { type: 'string' },
@@ -20,7 +21,7 @@ const { values } = parseArgs({
 const batch = Number(values.batch);
 
 const engine = await Engine.open({
-  model: randomModel(),
+  model: await openModel(values.model, { seed: 0, cacheDir: '' }), // a file: neither a seed nor a cache is asked for
   precision: values.precision,
   outputs: [{ kind: 'top_k', k: 5 }],
   threads: Number(values.threads),

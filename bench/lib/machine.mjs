@@ -1,22 +1,25 @@
 /** What the figures were measured on and with. */
 
 import { existsSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { cpus, homedir, loadavg, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { decoderVersions } from '../../dist/image/versions.js';
 import { availableThreads, cpuFeatures } from '../../dist/model/cpu.js';
 import { probeRuntime } from '../../dist/model/runtime.js';
 import { lastLine, output } from './process.mjs';
 
-/** The interpreter of the peers: $PYTHON, else the benchmark's own virtual environment, else python3. */
+/** Where bench/install.mjs puts the peers. */
+export const VENV = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vgg16-bench', 'venv');
+export const VENV_PYTHON = join(VENV, 'bin', 'python');
+
+/** The interpreter of the peers: $PYTHON, else that of bench/install.mjs, else python3. */
 export function python() {
-  const own = fileURLToPath(new URL('../../.venv-bench/bin/python', import.meta.url));
-  return process.env.PYTHON ?? (existsSync(own) ? own : 'python3');
+  return process.env.PYTHON ?? (existsSync(VENV_PYTHON) ? VENV_PYTHON : 'python3');
 }
 
 /** Versions of the Python packages that are there, by their import names; empty without a Python. */
 export async function peerVersions() {
-  const names = ['torch', 'torchvision', 'onnxruntime', 'onnx', 'safetensors', 'numpy', 'PIL'];
+  const names = ['torch', 'torchvision', 'onnxruntime', 'onnx', 'openvino', 'nncf', 'safetensors', 'numpy', 'PIL'];
   const script = `
 import json, importlib.metadata as m
 found = {}
@@ -44,6 +47,7 @@ export async function machine() {
     features,
     processors: cpus().length,
     threads: availableThreads(),
+    load: loadavg()[0],
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     versions: {
       node: process.versions.node,
@@ -60,4 +64,10 @@ export async function machine() {
 export function bf16Unit({ features }) {
   if (features.amxBf16) return 'AMX';
   return features.avx512Bf16 ? 'AVX-512' : undefined;
+}
+
+/** Int8 instructions of this CPU: 'AMX', 'VNNI', or undefined. */
+export function int8Unit({ features }) {
+  if (features.amxInt8) return 'AMX';
+  return features.avx512Vnni ? 'VNNI' : undefined;
 }

@@ -38,7 +38,8 @@ export async function writeRandomModel(path) {
     offset = end;
   }
   const json = Buffer.from(JSON.stringify(header));
-  const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' '); // the data begins at a multiple of 8 bytes
+  // The data begins at a multiple of 64 bytes, as in this tool's own files: TensorFlow maps it without a copy.
+  const padded = Buffer.alloc(Math.ceil((8 + json.length) / 64) * 64 - 8, ' ');
   json.copy(padded);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));

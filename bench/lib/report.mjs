@@ -1,29 +1,39 @@
-/** The whole report: machine, model alone, pipelines, the limit, start-up. */
+/** The whole report: machine, model alone, pipelines, the limit, start-up, scaling. Parts that did not run are left out. */
 
-import { bf16Unit } from './machine.mjs';
+import { bf16Unit, int8Unit } from './machine.mjs';
+import { scalingSections } from './scaling-report.mjs';
 import { contenderTable, figure, markdownTable, ownRate, withSpread } from './table.mjs';
+import { counted } from './turns.mjs';
 
 export function report(results) {
+  const { model, pipeline, decoder, startup, scaling, missing } = results;
   return [
     heading(results),
-    ...['### Model alone', contenderTable(results.model, { batch: true })],
-    ...['### Whole pipeline: JPEG files to CSV', contenderTable(results.pipeline, { batch: false })],
-    ...['### Pipeline against its limit', limitTable(results)],
-    ...['### Start-up', startupTable(results)],
-    ...(results.missing.length === 0 ? [] : [`Not measured, for lack of a package: ${results.missing.join('; ')}.`]),
+    ...(model ? ['### Model alone', contenderTable(model, { batch: ({ batch }) => batch })] : []),
+    ...(pipeline
+      ? [
+          '### Whole pipeline: JPEG files to a CSV file',
+          contenderTable(pipeline, { 'whole run, s': ({ totalSeconds }) => withSpread(totalSeconds) }),
+        ]
+      : []),
+    ...(model && pipeline && decoder ? ['### Pipeline against its limit', limitTable(results)] : []),
+    ...(startup ? ['### Start-up', startupTable(results)] : []),
+    ...(scaling ? scalingSections(results) : []),
+    ...(missing.length === 0 ? [] : [`Not measured, for lack of a package: ${missing.join('; ')}.`]),
   ].join('\n\n');
 }
 
 function heading({ machine, peers, settings }) {
-  const unit = bf16Unit(machine);
+  const unit = (name, found) => `${name}: ${found ?? 'no instructions'}`;
   const versions = Object.entries({ ...machine.versions, ...peers }).map(([name, version]) => `${name} ${version}`);
+  const { rounds, seconds, photos } = settings;
   return [
     ...(settings.quick ? ['**A quick run: it shows that everything works, not how fast.**'] : []),
     `${machine.date}, ${machine.cpu}, ${machine.processors} processors, ${machine.threads} threads, ${machine.memoryGiB} GiB; ` +
-      `bf16: ${unit === undefined ? 'no instructions, not measured' : unit}.`,
+      `${unit('bf16', bf16Unit(machine))}, ${unit('int8', int8Unit(machine))}; load average at the start ${machine.load.toFixed(1)}.`,
     `${versions.join(', ')}.`,
-    `Median of ${settings.rounds} round${settings.rounds === 1 ? '' : 's'} (lowest-highest); ` +
-      `random weights of full size; ${settings.photos.count} photographs a pipeline run.`,
+    `Median of ${counted(rounds, 'round')} (lowest-highest) of ${seconds} s; ` +
+      `random weights of full size; ${photos.count} photographs a pipeline run.`,
   ].join('\n');
 }
 
@@ -37,7 +47,7 @@ export function pipelineLimit(modelRate, cpuSecondsPerImage, threads) {
 
 function limitTable({ machine, model, pipeline, decoder }) {
   const cpu = decoder.cpuSecondsPerImage.median;
-  const own = pipeline.filter(({ group }) => group === 'own');
+  const own = pipeline.filter(({ group, precision }) => group === 'own' && ownRate(model, precision) !== undefined);
   const rows = own.map(({ precision, rate }) => {
     const alone = ownRate(model, precision);
     const limit = pipelineLimit(alone, cpu, machine.threads);
@@ -63,17 +73,15 @@ function limitTable({ machine, model, pipeline, decoder }) {
   return markdownTable(header, rows);
 }
 
-function startupTable({ startup, pipeline }) {
-  const peers = pipeline.filter(({ group }) => group === 'torch');
+function startupTable({ startup, pipeline = [] }) {
+  const peers = pipeline.filter(({ group }) => group !== 'own');
+  const row = (name, precision, seconds) => [`${name}, ${precision}: start to first row`, withSpread(seconds)];
   return markdownTable(
     ['', 'seconds'],
     [
       ['`vgg16 --help`', withSpread(startup.help)],
-      ['`vgg16 classify`, f32: start to first row', withSpread(startup.firstRow)],
-      ...peers.map(({ name, precision, firstRow }) => [
-        `${name}, ${precision}: start to first row`,
-        withSpread(firstRow),
-      ]),
+      ...startup.firstRow.map(({ precision, seconds }) => row('`vgg16 classify`', precision, seconds)),
+      ...peers.map(({ name, precision, firstRow }) => row(name, precision, firstRow)),
     ],
   );
 }

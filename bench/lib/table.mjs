@@ -17,20 +17,26 @@ export function withSpread({ median, low, high, rounds }) {
 }
 
 /** One row a contender, and by how much the tool is faster: a ratio above 1 is in the tool's favour. */
-export function contenderTable(results, { batch: withBatch }) {
-  const header = ['contender', 'precision', ...(withBatch ? ['batch'] : []), 'img/s', 'vgg16 ÷ it'];
+export function contenderTable(results, extra = {}) {
+  const header = ['contender', 'precision', ...Object.keys(extra), 'img/s', 'vgg16 ÷ it'];
   const rows = results.map((result) => {
-    const { name, group, precision, batch, rate } = result;
+    const { name, group, precision, rate } = result;
     const reference = ownRate(results, precision);
     const ratio = group === 'own' || reference === undefined ? '' : `${(reference / rate.median).toFixed(2)} ×`;
     const shown = group === 'own' ? `**${name}**` : name;
-    return [shown, precision, ...(withBatch ? [batch] : []), withSpread(rate), ratio];
+    return [shown, precision, ...Object.values(extra).map((cell) => cell(result)), withSpread(rate), ratio];
   });
   return markdownTable(header, rows);
 }
 
+/** The fastest result of a group at a precision: the best of its settings. */
+export function best(results, group, precision) {
+  return results
+    .filter((result) => result.group === group && result.precision === precision)
+    .reduce((a, b) => (a !== undefined && a.rate.median >= b.rate.median ? a : b), undefined);
+}
+
 /** The tool's rate at a precision, in img/s: its best batch size where it was measured at two. */
 export function ownRate(results, precision) {
-  const own = results.filter((result) => result.group === 'own' && result.precision === precision);
-  return own.length === 0 ? undefined : Math.max(...own.map(({ rate }) => rate.median));
+  return best(results, 'own', precision)?.rate.median;
 }

@@ -16,9 +16,13 @@ export function fillPixels(buffer) {
   return buffer;
 }
 
-/** Runs batches for `seconds` after the warm-up: `{ images, seconds, imagesPerSecond }`. */
+/**
+ * Runs batches for `seconds` after the warm-up: `{ images, seconds, imagesPerSecond, cpuSecondsPerImage, peakBytes }`, the
+ * last the largest resident memory of the process so far.
+ */
 export async function steadyRate({ batch, seconds, runBatch }) {
   for (let i = 0; i < WARM_UP_BATCHES; i++) await runBatch();
+  const cpuBefore = process.cpuUsage();
   const start = performance.now();
   let batches = 0;
   let elapsed = 0;
@@ -28,5 +32,12 @@ export async function steadyRate({ batch, seconds, runBatch }) {
     elapsed = (performance.now() - start) / 1000;
   }
   const images = batches * batch;
-  return { images, seconds: elapsed, imagesPerSecond: images / elapsed };
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return {
+    images,
+    seconds: elapsed,
+    imagesPerSecond: images / elapsed,
+    cpuSecondsPerImage: (user + system) / 1e6 / images,
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+  };
 }

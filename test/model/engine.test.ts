@@ -1,6 +1,9 @@
 /** The engine's thread, as compiled: a worker is loaded from a file, which the test runner's own loader cannot do. */
 
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { Engine } from '../../dist/model/engine.js';
 import type { Architecture } from '../../src/model/architecture.js';
@@ -117,6 +120,9 @@ test('a thread that was prepared is the next engine, and a process that needs no
   expect((await engine.run(new ArrayBuffer(IMAGE_BYTES), 1)).outputs).not.toBeNull();
   const url = new URL('../../dist/model/engine.js', import.meta.url).href;
   const script = `(await import('${url}')).Engine.prepare({ threads: 1 }); process.exitCode = 7;`;
-  const { status, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script]);
+  const folder = mkdtempSync(join(tmpdir(), 'vgg16-engine-'));
+  writeFileSync(join(folder, 'prepare.mjs'), script);
+  const { status, signal } = spawnSync(process.execPath, [join(folder, 'prepare.mjs')]);
+  rmSync(folder, { recursive: true });
   expect({ status, signal }).toEqual({ status: 7, signal: null });
 });
