@@ -23,7 +23,7 @@ const VALUES: Readonly<Record<string, readonly (string | readonly [string, numbe
   'num-classes': ['0', '262145', 'ten', '', '11'],
   'on-error': ['stop', ''],
   output: ['', ODD, 'no-such-folder/a.csv', 'labels.xlsx'],
-  precision: ['f64', 'int8', ''],
+  precision: ['f64', 'fp16', ''],
   preset: ['pytorch', '', 'keras'],
   'relative-to': [''],
   scores: ['probability', ''],
