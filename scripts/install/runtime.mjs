@@ -26,7 +26,7 @@ import { downloadWheel, unpackWheel } from './wheel.mjs';
 const require = createRequire(import.meta.url);
 
 /** Raised when the recipe below changes, so that runtimes made by an older one are not used. */
-const RECIPE = 1;
+const RECIPE = 2;
 
 /** Temporary folders of killed installs are removed when they are older than this, in milliseconds. */
 const STALE_MS = 6 * 3600 * 1000;
