@@ -105,13 +105,11 @@ export async function* streamImages<Row extends RowBase & { readonly status: str
   if (options.precision === 'int8') requireInt8(model);
   const cpu = cpuFeatures();
   const limits = machineLimits();
-  const settings: Mutable<RunSettings> = resolveSettings(options, card.architecture, cpu, limits, {
-    outputs,
-    int8: model.int8 !== undefined,
-  });
+  const needs = { outputs, int8: model.int8 !== undefined };
+  const settings: Mutable<RunSettings> = resolveSettings(options, card.architecture, cpu, limits, needs);
   const { precision, threads } = settings;
   const notices = [
-    precisionHint(options.precision, precision, card.architecture, cpu),
+    precisionHint(options.precision, precision, card.architecture, cpu, needs),
     memoryHint(memoryNeed(settings, card.architecture, outputs), limits.memory),
   ].filter((hint) => hint !== undefined);
 

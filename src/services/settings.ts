@@ -169,11 +169,15 @@ export function precisionHint(
   precision: Precision,
   architecture: Architecture,
   cpu: CpuFeatures,
+  { int8 = false }: Pick<ModelNeeds, 'int8'> = {},
 ): string | undefined {
   if (requested === 'int8' && precision === 'f32') {
     return 'This CPU has no int8 instructions (VNNI, AMX): running in f32, which is faster here.';
   }
   if (macsOf(architecture) < LARGE_MODEL_MACS) return undefined;
+  if (int8 && precision !== 'int8' && hasInt8(cpu)) {
+    return `This model is quantised: --precision int8 is several times faster than ${precision} on this CPU.`;
+  }
   if (precision === 'f32' && (cpu.amxBf16 || cpu.avx512Bf16)) {
     const faster = cpu.amxBf16
       ? 'several times faster on this CPU (AMX)'

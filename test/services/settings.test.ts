@@ -160,6 +160,16 @@ describe('int8', () => {
     }
   });
 
+  it('is named where a model that is made for it runs in another precision, and the processor has it', () => {
+    const needs = { int8: true };
+    expect(precisionHint('f32', 'f32', vgg16(), vnni, needs)).toMatch(/quantised: --precision int8/);
+    expect(precisionHint('bf16', 'bf16', vgg16(), { ...amx, amxInt8: true }, needs)).toMatch(/faster than bf16/);
+    expect(precisionHint('int8', 'int8', vgg16(), vnni, needs)).toBeUndefined();
+    expect(precisionHint('f32', 'f32', vgg16(), plain, needs)).toBeUndefined();
+    expect(precisionHint('f32', 'f32', vgg16(), vnni)).toBeUndefined();
+    expect(precisionHint('f32', 'f32', tiny, vnni, needs)).toBeUndefined();
+  });
+
   it('is chosen by auto for a model that is made for it, where the processor has it', () => {
     expect(resolveSettings(auto, vgg16(), vnni, limits(2, 64), { int8: true }).precision).toBe('int8');
     expect(resolveSettings(auto, vgg16(), vnni, limits(2, 64)).precision).toBe('f32');
