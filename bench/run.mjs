@@ -18,7 +18,7 @@ import { chart } from './lib/chart.mjs';
 import { modelContenders } from './lib/contenders.mjs';
 import { checkDocument, writeDocument } from './lib/document.mjs';
 import { measureDecoder, measureFirstRow, measureHelp, pipelineContenders } from './lib/pipelines.mjs';
-import { report } from './lib/report.mjs';
+import { PAGE_PARTS, report } from './lib/report.mjs';
 import { measureScaling } from './lib/scaling.mjs';
 import { setUp } from './lib/setup.mjs';
 import { summary } from './lib/stats.mjs';
@@ -47,7 +47,7 @@ const { values: flags } = parseArgs({
     images: { type: 'string' },
     photos: { type: 'string' },
     json: { type: 'string' },
-    markdown: { type: 'string' },
+    markdown: { type: 'string', multiple: true, default: [] },
     svg: { type: 'string' },
     from: { type: 'string' },
   },
@@ -58,14 +58,14 @@ const parts = listOf('only', PARTS);
 const groups = new Set(['own', ...listOf('contenders', GROUPS)]);
 const rounds = countOf('rounds', flags.quick ? 1 : 3);
 const photoCount = countOf('photos', workload.photos);
-if (flags.markdown !== undefined) await checkDocument(flags.markdown);
+for (const file of flags.markdown) await checkDocument(file, PAGE_PARTS);
 
 const results = flags.from === undefined ? await measureInScratch() : JSON.parse(await readFile(flags.from, 'utf8'));
 if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(results, null, 2)}\n`);
-const text = report(results);
-if (flags.markdown !== undefined) await writeDocument(flags.markdown, text);
+const sections = report(results);
+for (const file of flags.markdown) await writeDocument(file, sections);
 if (flags.svg !== undefined) await writeFile(flags.svg, chart(results));
-console.log(text);
+console.log(sections['']);
 
 async function measureInScratch() {
   if (flags.install) await install();

@@ -1,30 +1,46 @@
-/** Puts the report into a Markdown file, between two marks, so that a page holds exactly what the benchmark printed. */
+/**
+ * Puts what the benchmark printed into Markdown pages, between two marks, so that no figure of a page is copied by hand.
+ * A page has marks for the whole report, or for the parts of it that it shows.
+ */
 
 import { readFile, writeFile } from 'node:fs/promises';
 
-const BEGIN = '<!-- node bench/run.mjs: begin -->';
-const END = '<!-- node bench/run.mjs: end -->';
+/** `<!-- node bench/run.mjs: begin -->` for the whole report, `<!-- node bench/run.mjs, model: begin -->` for a part. */
+const markOf = (part, end) => `<!-- node bench/run.mjs${part === '' ? '' : `, ${part}`}: ${end} -->`;
 
-/** Throws where `file` exists without the marks: before an hour of measuring, not after it. */
-export async function checkDocument(file) {
-  await parts(file);
+/** Throws where `file` exists without marks of these parts: before an hour of measuring, not after it. */
+export async function checkDocument(file, parts) {
+  await pageOf(file, parts);
 }
 
-/** Replaces what is between the marks, or makes the file. */
-export async function writeDocument(file, text) {
-  const [before, after] = await parts(file);
-  await writeFile(file, `${before}${BEGIN}\n\n${text}\n\n${END}${after}`);
+/** Replaces what is between the marks of each part, `{ name: text }`, or makes the file with the whole report, `''`. */
+export async function writeDocument(file, parts) {
+  let page = await pageOf(file, Object.keys(parts));
+  for (const [part, text] of Object.entries(parts)) {
+    const place = placeOf(page, part);
+    if (place === undefined) continue;
+    page = `${page.slice(0, place.begin)}\n\n${text}\n\n${page.slice(place.end)}`;
+  }
+  await writeFile(file, page);
 }
 
-/** The text before the first mark and that after the second. */
-async function parts(file) {
+async function pageOf(file, parts) {
   const page = await readFile(file, 'utf8').catch((error) => {
-    if (error.code === 'ENOENT') return `${BEGIN}${END}\n`;
+    if (error.code === 'ENOENT') return `${markOf('', 'begin')}${markOf('', 'end')}\n`;
     throw error;
   });
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin < 0 || end < begin) {
-    throw new Error(`Expected the lines ${BEGIN} and ${END} in ${file} but did not find both.`);
+  if (parts.every((part) => placeOf(page, part) === undefined)) {
+    const named = parts.filter((part) => part !== '').join(', ');
+    throw new Error(
+      `Expected the lines ${markOf('', 'begin')} and ${markOf('', 'end')} in ${file}, or those of a part (${named}), but found none.`,
+    );
   }
-  return [page.slice(0, begin), page.slice(end + END.length)];
+  return page;
+}
+
+/** Where the text of a part begins and ends; `undefined` where the page has no marks for it. */
+function placeOf(page, part) {
+  const mark = markOf(part, 'begin');
+  const [begin, end] = [page.indexOf(mark), page.indexOf(markOf(part, 'end'))];
+  return begin < 0 || end < begin ? undefined : { begin: begin + mark.length, end };
 }

@@ -5,23 +5,35 @@ import { scalingSections } from './scaling-report.mjs';
 import { contenderTable, figure, markdownTable, ownRate, withSpread } from './table.mjs';
 import { counted } from './turns.mjs';
 
+/** The text of each part, and of all under `''`. */
 export function report(results) {
   const { model, pipeline, decoder, startup, scaling, missing } = results;
-  return [
-    heading(results),
-    ...(model ? ['### Model alone', contenderTable(model, { batch: ({ batch }) => batch })] : []),
-    ...(pipeline
-      ? [
-          '### Whole pipeline: JPEG files to a CSV file',
-          contenderTable(pipeline, { 'whole run, s': ({ totalSeconds }) => withSpread(totalSeconds) }),
-        ]
-      : []),
-    ...(model && pipeline && decoder ? ['### Pipeline against its limit', limitTable(results)] : []),
-    ...(startup ? ['### Start-up', startupTable(results)] : []),
-    ...(scaling ? scalingSections(results) : []),
-    ...(missing.length === 0 ? [] : [`Not measured, for lack of a package: ${missing.join('; ')}.`]),
-  ].join('\n\n');
+  const parts = {
+    machine: heading(results),
+    ...(model && { model: contenderTable(model, { batch: ({ batch }) => batch }) }),
+    ...(pipeline && {
+      pipeline: contenderTable(pipeline, { 'whole run, s': ({ totalSeconds }) => withSpread(totalSeconds) }),
+    }),
+    ...(model && pipeline && decoder && { limit: limitTable(results) }),
+    ...(startup && { startup: startupTable(results) }),
+    ...(scaling && { scaling: scalingSections(results).join('\n\n') }),
+    ...(missing.length > 0 && { missing: `Not measured, for lack of a package: ${missing.join('; ')}.` }),
+  };
+  const titled = Object.entries(parts).flatMap(([part, text]) =>
+    TITLES[part] === undefined ? [text] : [`### ${TITLES[part]}`, text],
+  );
+  return { '': titled.join('\n\n'), ...parts };
 }
+
+/** Parts that may stand alone in a page. */
+export const PAGE_PARTS = ['', 'machine', 'model', 'pipeline', 'limit', 'startup'];
+
+const TITLES = {
+  model: 'Model alone',
+  pipeline: 'Whole pipeline: JPEG files to a CSV file',
+  limit: 'Pipeline against its limit',
+  startup: 'Start-up',
+};
 
 function heading({ machine, peers, settings }) {
   const unit = (name, found) => `${name}: ${found ?? 'no instructions'}`;

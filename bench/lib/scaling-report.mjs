@@ -63,7 +63,8 @@ function paperSection(results) {
     [
       'Assumed, and not measured:',
       '',
-      `- The model's time an image is a + b / threads, fitted to 1 to ${measured} threads in each round; the cores are alike and as fast as here.`,
+      `- The model's time an image is a + b / threads, fitted to 1 to ${measured} threads in each round; the cores are alike and as fast as here.` +
+        ' Where two processors are two threads of one core, the fit takes for serial what the second of them lacks.',
       `- Decoding costs ${(decoder.cpuSecondsPerImage.median * 1000).toFixed(2)} ms of CPU a photograph and spreads over the cores; ` +
         `${(decoder.mainSecondsPerImage.median * 1000).toFixed(2)} ms of it are the main thread's, of which there is one.`,
       `- An image moves ${traffic.join(', ')} through memory: its share of the weights in a batch of ${batch}, each activation written and read ` +
