@@ -91,7 +91,7 @@ function scratch(length: number): Uint8Array {
   return kept;
 }
 
-/** Vertical pass over rows of `stride` bytes. */
+/** Vertical pass over rows of `stride` bytes, three of them at a time: a reduction to two thirds needs no more. */
 function resampleColumns(pixels: Uint8Array, taps: Taps, stride: number): Uint8Array {
   const { first, count, weights, most } = taps;
   const { start } = spanOf(taps);
@@ -99,12 +99,21 @@ function resampleColumns(pixels: Uint8Array, taps: Taps, stride: number): Uint8A
   const result = new Uint8Array(height * stride);
   const sums = new Int32Array(stride);
   for (let row = 0; row < height; row += 1) {
+    const rows = count[row] as number;
     sums.fill(HALF);
-    for (let tap = 0; tap < (count[row] as number); tap += 1) {
-      const weight = weights[row * most + tap] as number;
-      const source = ((first[row] as number) + tap - start) * stride;
-      for (let i = 0; i < stride; i += 1)
-        sums[i] = (sums[i] as number) + Math.imul(pixels[source + i] as number, weight);
+    for (let tap = 0; tap < rows; tap += 3) {
+      // Past the last row: that row again, with no weight.
+      const at = (k: number) => ((first[row] as number) + Math.min(tap + k, rows - 1) - start) * stride;
+      const weight = (k: number) => (tap + k < rows ? (weights[row * most + tap + k] as number) : 0);
+      const [a, b, c] = [at(0), at(1), at(2)];
+      const [wa, wb, wc] = [weight(0), weight(1), weight(2)];
+      for (let i = 0; i < stride; i += 1) {
+        sums[i] =
+          (sums[i] as number) +
+          Math.imul(pixels[a + i] as number, wa) +
+          Math.imul(pixels[b + i] as number, wb) +
+          Math.imul(pixels[c + i] as number, wc);
+      }
     }
     const target = row * stride;
     for (let i = 0; i < stride; i += 1) result[target + i] = (sums[i] as number) >> PRECISION_BITS;
@@ -125,18 +134,22 @@ function tapsOf({ from, to, offset, length }: Axis): Taps {
   const first = new Int32Array(length);
   const count = new Int32Array(length);
   const weights = new Int32Array(length * most);
+  const filter = new Float64Array(most); // of one pixel: this runs for each image, and arrays of their own took longer
   for (let i = 0; i < length; i += 1) {
     const center = (offset + i + 0.5) * scale;
     const start = Math.max(0, Math.trunc(center - support + 0.5));
     const end = Math.min(from, Math.trunc(center + support + 0.5));
-    const filter = Array.from({ length: end - start }, (_, tap) => triangle((start + tap - center + 0.5) / support));
-    const sum = filter.reduce((total, weight) => total + weight, 0);
+    let sum = 0;
+    for (let tap = 0; tap < end - start; tap += 1) {
+      const weight = triangle((start + tap - center + 0.5) / support);
+      filter[tap] = weight;
+      sum += weight;
+    }
+    for (let tap = 0; tap < end - start; tap += 1) {
+      weights[i * most + tap] = Math.trunc(0.5 + ((filter[tap] as number) / sum) * ONE);
+    }
     first[i] = start;
-    count[i] = filter.length;
-    weights.set(
-      filter.map((weight) => Math.trunc(0.5 + (weight / sum) * ONE)),
-      i * most,
-    );
+    count[i] = end - start;
   }
   return { first, count, weights, most };
 }
