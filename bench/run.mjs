@@ -63,7 +63,7 @@ for (const file of flags.markdown) await checkDocument(file, PAGE_PARTS);
 const results = flags.from === undefined ? await measureInScratch() : JSON.parse(await readFile(flags.from, 'utf8'));
 if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(results, null, 2)}\n`);
 const sections = report(results);
-for (const file of flags.markdown) await writeDocument(file, sections);
+for (const file of flags.markdown) await writeDocument(file, PAGE_PARTS, sections);
 if (flags.svg !== undefined) await writeFile(flags.svg, chart(results));
 console.log(sections['']);
 

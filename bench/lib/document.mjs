@@ -13,13 +13,16 @@ export async function checkDocument(file, parts) {
   await pageOf(file, parts);
 }
 
-/** Replaces what is between the marks of each part, `{ name: text }`, or makes the file with the whole report, `''`. */
-export async function writeDocument(file, parts) {
-  let page = await pageOf(file, Object.keys(parts));
-  for (const [part, text] of Object.entries(parts)) {
+/**
+ * Replaces what is between the marks of each of `parts` by its text, `{ name: text }`, or makes the file with the whole report,
+ * `''`. What this run did not measure says so: figures of another run would stand under this one's machine.
+ */
+export async function writeDocument(file, parts, texts) {
+  let page = await pageOf(file, parts);
+  for (const part of parts) {
     const place = placeOf(page, part);
     if (place === undefined) continue;
-    page = `${page.slice(0, place.begin)}\n\n${text}\n\n${page.slice(place.end)}`;
+    page = `${page.slice(0, place.begin)}\n\n${texts[part] ?? 'Not measured.'}\n\n${page.slice(place.end)}`;
   }
   await writeFile(file, page);
 }

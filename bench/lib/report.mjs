@@ -25,15 +25,15 @@ export function report(results) {
   return { '': titled.join('\n\n'), ...parts };
 }
 
-/** Parts that may stand alone in a page. */
-export const PAGE_PARTS = ['', 'machine', 'model', 'pipeline', 'limit', 'startup'];
-
 const TITLES = {
   model: 'Model alone',
   pipeline: 'Whole pipeline: JPEG files to a CSV file',
   limit: 'Pipeline against its limit',
   startup: 'Start-up',
 };
+
+/** Parts that may stand alone in a page. */
+export const PAGE_PARTS = ['', 'machine', ...Object.keys(TITLES)];
 
 function heading({ machine, peers, settings }) {
   const unit = (name, found) => `${name}: ${found ?? 'no instructions'}`;
