@@ -50,6 +50,11 @@ export function parseCpuFeatures(text: string, model: string): CpuFeatures {
   };
 }
 
+/** Whether the CPU multiplies bfloat16: in tiles, or with `vdpbf16ps` at about twice the rate of float32. */
+export function hasBf16({ avx512Bf16, amxBf16 }: CpuFeatures): boolean {
+  return avx512Bf16 || amxBf16;
+}
+
 /** Whether int8 is faster than float32: with products of bytes that add up in 32 bits, without overflow between. */
 export function hasInt8({ avx512Vnni, avxVnni, amxInt8 }: CpuFeatures): boolean {
   return avx512Vnni || avxVnni || amxInt8;

@@ -1,7 +1,7 @@
 /** Settings that follow from the machine and the model when nobody has chosen them: pure functions of both. */
 
 import { type Architecture, layersOf } from '../model/architecture.js';
-import { type CpuFeatures, hasInt8, type ThreadLimit, threadLimit } from '../model/cpu.js';
+import { type CpuFeatures, hasBf16, hasInt8, type ThreadLimit, threadLimit } from '../model/cpu.js';
 import type { OutputRequest, Precision } from '../model/engine.js';
 import { GIB, type MemoryLimit, MIB, memoryLimit, type NetworkMemory, networkMemory } from '../model/memory.js';
 
@@ -157,10 +157,10 @@ function powerOfTwo(most: number): number {
   return most < 1 ? 1 : 2 ** Math.floor(Math.log2(most));
 }
 
-/** int8 where the model is made for it and the CPU has it, bfloat16 where the CPU multiplies it in tiles, else float32. */
+/** int8 where the model is made for it and the CPU has it, bfloat16 where the CPU multiplies it, else float32. */
 export function automaticPrecision(cpu: CpuFeatures, int8 = false): Precision {
   if (int8 && hasInt8(cpu)) return 'int8';
-  return cpu.amxBf16 ? 'bf16' : 'f32';
+  return hasBf16(cpu) ? 'bf16' : 'f32';
 }
 
 /** One line for a user whose choice of precision costs much speed on this CPU. */
@@ -178,13 +178,13 @@ export function precisionHint(
   if (int8 && precision !== 'int8' && hasInt8(cpu)) {
     return `This model is quantised: --precision int8 is several times faster than ${precision} on this CPU.`;
   }
-  if (precision === 'f32' && (cpu.amxBf16 || cpu.avx512Bf16)) {
+  if (precision === 'f32' && hasBf16(cpu)) {
     const faster = cpu.amxBf16
       ? 'several times faster on this CPU (AMX)'
       : 'about twice as fast on this CPU (AVX512-BF16)';
     return `--precision bf16 is ${faster}; logits keep about 3 digits.`;
   }
-  if (precision === 'bf16' && !cpu.amxBf16 && !cpu.avx512Bf16) {
+  if (precision === 'bf16' && !hasBf16(cpu)) {
     return 'This CPU has no bfloat16 instructions: --precision f32 is faster here.';
   }
   return undefined;

@@ -66,6 +66,7 @@ test('auto follows the processors, the CPU and the model, and says so', () => {
     ...{ batchSize: 16, workers: 12, threads: 6, precision: 'bf16' },
     chosen: { batchSize: 'model', workers: '2 a processor', threads: 'cgroup 6.0', precision: 'CPU' },
   });
+  expect(resolveSettings(auto, vgg16(), { ...plain, avx512Bf16: true }, limits(2, 64)).precision).toBe('bf16');
   expect(resolveSettings(auto, vgg16(), plain, limits(2, 64)).precision).toBe('f32');
 });
 
