@@ -37,3 +37,8 @@ export interface LayerOutput {
 }
 
 export type OutputRequest = TopKRequest | LayerOutput;
+
+/** Whether this asks for a layer's sums before its ReLU, where it has one. */
+export function beforeRelu(request: OutputRequest): request is LayerOutput {
+  return request.kind === 'layer' && request.activation === 'pre' && /^(conv|fc6|fc7)/.test(request.layer);
+}

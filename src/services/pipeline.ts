@@ -12,6 +12,7 @@ import { requireInt8 } from '../model/int8.js';
 import { checkRequests } from '../model/layer-names.js';
 import { modelHash } from '../model/model-hash.js';
 import { type OpenOptions, openModel } from '../model/open.js';
+import { beforeRelu } from '../model/output-request.js';
 import type { FailedRow, KeptRow, RowBase } from '../output/records.js';
 import type { EarlierRow } from '../output/store/earlier.js';
 import { batched, mapOrdered, untilAborted } from '../stream.js';
@@ -105,7 +106,7 @@ export async function* streamImages<Row extends RowBase & { readonly status: str
   if (options.precision === 'int8') requireInt8(model);
   const cpu = cpuFeatures();
   const limits = machineLimits();
-  const needs = { outputs, int8: model.int8 !== undefined };
+  const needs = { outputs, int8: model.int8 !== undefined && !outputs.some(beforeRelu) };
   const settings: Mutable<RunSettings> = resolveSettings(options, card.architecture, cpu, limits, needs);
   const { precision, threads } = settings;
   const notices = [

@@ -80,7 +80,7 @@ export function macsOf(architecture: Architecture): number {
 export interface ModelNeeds {
   /** What the network is asked for; all of it is planned for unless it is said. */
   readonly outputs?: readonly OutputRequest[];
-  /** Whether the model carries what int8 needs. */
+  /** Whether the model carries what int8 needs, and int8 gives what is asked for. */
   readonly int8?: boolean;
 }
 

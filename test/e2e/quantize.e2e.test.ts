@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { cpuFeatures, hasInt8 } from '../../src/model/cpu.js';
+import { cpuFeatures, hasBf16, hasInt8 } from '../../src/model/cpu.js';
 import { PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
 import { type Result, ROOT, vgg16 } from './helpers/program.js';
 import { csvRows, expectOneSentence } from './helpers/rows.js';
@@ -119,6 +119,18 @@ describe('--precision int8', () => {
       expect(settings.precision).toBe('f32');
       expect(stderr).toContain('This CPU has no int8 instructions (VNNI, AMX): running in f32');
     }
+  });
+
+  it('gives no sums before the ReLU: refused where int8 was asked for, and not what auto takes', async () => {
+    const photos = NAMES.map((name) => join('photos', name));
+    const words = ['extract', ...photos, '-m', 'int8.safetensors', '--layer', 'fc7', '--activation', 'pre'];
+    if (hasInt8(cpuFeatures())) {
+      const { stderr, code } = await run(...words, '--precision', 'int8', '-o', 'refused.npy');
+      expect({ stderr, code }).toEqual({ stderr: expect.stringContaining('fc7 before it'), code: 2 });
+    }
+    await done(...words, '--precision', 'auto', '-o', 'pre.npy');
+    const { settings } = readJson(join(root, 'pre.npy.run.json')) as { settings: Record<string, unknown> };
+    expect(settings.precision).toBe(hasBf16(cpuFeatures()) ? 'bf16' : 'f32');
   });
 
   it('is refused for a model without ranges, and says what to type', async () => {

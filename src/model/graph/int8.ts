@@ -11,6 +11,7 @@
 
 import { usageError } from '../../errors.js';
 import { INPUT_CHANNELS, weightLayersOf } from '../architecture.js';
+import { beforeRelu } from '../output-request.js';
 import { DType, GraphBuilder, type Node, reshape } from './builder.js';
 import { type Feed, mappedBytes } from './feed.js';
 import { addRows, logits, type Sides } from './layers.js';
@@ -45,6 +46,13 @@ export interface FirstLayer {
 export function compileInt8Graph(spec: Int8GraphSpec): CompiledGraph {
   const g = new GraphBuilder();
   const { architecture, preset, stored, mapped } = spec;
+  const before = spec.outputs.find(beforeRelu);
+  if (before !== undefined) {
+    throw usageError(
+      `Expected int8 activations after the ReLU but received a request for ${before.layer} before it: int8 computes both at once.`,
+      'Use --precision f32.',
+    );
+  }
   const outputs = new OutputCollector(g, spec.outputs);
   const feeds: Feed[] = [];
   const more = paddings(g);
@@ -55,12 +63,6 @@ export function compileInt8Graph(spec: Int8GraphSpec): CompiledGraph {
   let last: Node | undefined;
   for (const layer of layersUpTo(architecture, spec.outputs)) {
     const { name } = layer;
-    if (layer.kind !== 'pool' && name !== 'fc8' && outputs.wants(name, 'pre')) {
-      throw usageError(
-        `Expected int8 activations after the ReLU but received a request for ${name} before it: int8 computes both at once.`,
-        'Use --precision f32.',
-      );
-    }
     if (name === FIRST) {
       h = convolution(name, { x: h, ...firstLayer(g, spec), padding: 'VALID' }); // [N, size, size, width]
     } else if (layer.kind === 'conv') {

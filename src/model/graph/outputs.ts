@@ -23,12 +23,6 @@ export class OutputCollector implements Outputs {
     private readonly requests: readonly OutputRequest[],
   ) {}
 
-  /** Whether a layer is asked for, or what comes before its ReLU is. */
-  wants(layer: string, activation?: 'pre'): boolean {
-    const request = this.#request(layer);
-    return request !== undefined && (activation === undefined || request.activation === activation);
-  }
-
   /** Makes an output of a layer if there is a request for it. `float` gives a side in float32, [N, …output shape]. */
   add(layer: Layer, sides: Sides, float: (activations: Node) => Node): void {
     const request = this.#request(layer.name);
