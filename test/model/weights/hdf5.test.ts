@@ -15,6 +15,7 @@ const SMALL = readFileSync(fixture('hdf5-small.h5'));
 const folder = temporaryFolder();
 const whole = (file: string, bytes: Buffer): Hdf5Source => ({ file, start: 0, byteLength: bytes.length });
 const small = whole(fixture('hdf5-small.h5'), SMALL);
+const many = whole(fixture('hdf5-many.h5'), readFileSync(fixture('hdf5-many.h5')));
 
 function elementsIn({ shape }: Hdf5Dataset): number {
   return shape.reduce((product, size) => product * size, 1);
@@ -64,8 +65,14 @@ describe('readHdf5Tree', () => {
     expect(message).toMatch(/is damaged or truncated/);
   });
 
+  it('refuses more groups than a model has, counted as often as they are linked', async () => {
+    const { message } = await failure(readHdf5Tree(many));
+    expect(message).toMatch(/it has more than 20000 groups and datasets\.$/);
+  });
+
   it('ends libhdf5 when it does not come back, and goes on with another', async () => {
-    const error = await failure(readHdf5Tree(small, { timeLimit: 0 }));
+    // It takes half a second over this file: an answer cannot be there before this thread sees that the time is over.
+    const error = await failure(readHdf5Tree(many, { timeLimit: 0 }));
     expect(error.message).toMatch(/libhdf5 did not come back in 0 ms\.$/);
     expect(await valuesOf(small, '/a/f32')).toEqual(count(12));
   });
