@@ -1,4 +1,4 @@
-/** src/ → dist/, and the manifest that lets `vgg16 --help` answer without loading a command. */
+/** src/ → dist/, TypeScript and WebAssembly, and the manifest that lets `vgg16 --help` answer without loading a command. */
 
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,5 +6,7 @@ import { bin, must, ROOT } from './steps.mjs';
 
 rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
 must(bin('tsc'), ['-p', 'tsconfig.json']);
+const assembly = ['-O3', '--enable', 'simd', '--runtime', 'stub', '--importMemory', '--noExportMemory'];
+must(bin('asc'), ['src/image/assembly/resample.ts', ...assembly, '--outFile', 'dist/image/resample.wasm']);
 must(bin('oclif'), ['manifest']);
 writeFileSync(join(ROOT, 'dist', '.built'), '');

@@ -4,7 +4,8 @@ import sharp, { type Metadata, type Region, type Sharp, type SharpOptions } from
 import { ImageError } from '../errors.js';
 import { FORMAT_NAMES, type PhotoFormat } from './format.js';
 import { cropOffset, resizedSize, type Size } from './geometry.js';
-import { resample, sourceSpan } from './resample.js';
+import { resample } from './resample.js';
+import { sourceSpan } from './taps.js';
 
 export type DecodeMode = 'exact' | 'fast';
 

@@ -1,159 +1,150 @@
 /**
- * Pillow's bilinear resize, bit for bit: a triangle filter that widens with the reduction, in fixed point, the result of
- * the horizontal pass rounded to bytes (src/libImaging/Resample.c). Only the part that the crop needs is computed.
+ * Pillow's bilinear resize, bit for bit: two passes in fixed point, the result of the first rounded to bytes
+ * (src/libImaging/Resample.c). Only the part that the crop needs is computed.
+ *
+ * The loops are in `assembly/resample.ts`, in vectors, which take a fifth of the time of JavaScript. An image goes through
+ * their memory in strips, so that a large one does not make it large.
  */
 
-/** The part of one axis of a resized image that is wanted. */
-export interface Axis {
-  /** Pixels before. */
-  readonly from: number;
-  /** Pixels after. */
-  readonly to: number;
-  /** First wanted pixel of the result. */
-  readonly offset: number;
-  /** Wanted pixels. */
-  readonly length: number;
-}
+import { kernels, reserve } from './kernel.js';
+import { type Axis, spanOf, type Taps, tapsOf } from './taps.js';
 
-/** Source pixels that a stretch of the result depends on: `start` included, `end` not. */
-export interface Span {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Fixed-point fraction bits (`PRECISION_BITS`). */
-const PRECISION_BITS = 32 - 8 - 2;
-const ONE = 2 ** PRECISION_BITS;
-const HALF = ONE / 2;
 const CHANNELS = 3;
 
-/** The filter of each wanted pixel: `count[i]` weights from the source pixel `first[i]` on. */
-interface Taps {
-  readonly first: Int32Array;
-  readonly count: Int32Array;
-  /** Fixed point; those of pixel i begin at i * `most`. */
-  readonly weights: Int32Array;
-  readonly most: number;
-}
+/** The kernel takes so many rows at a time in the horizontal pass. */
+const ROWS = 4;
 
-export function sourceSpan(axis: Axis): Span {
-  return spanOf(tapsOf(axis));
-}
+/** Of a weight's bits, in the first word of a pair of taps; the others are in the second. */
+const LOW_BITS = 11;
+
+const WORD_BYTES = 4;
+const PAIR_BYTES = 2 * WORD_BYTES;
+
+/** Of the source, at a time, about. */
+const STRIP_BYTES = 2 ** 18;
 
 /**
  * The wanted part of a resized image: `pixels` are RGB rows of the source's `sourceSpan(x)` by `sourceSpan(y)`; the result
  * is `y.length` rows of `x.length` RGB pixels.
  */
 export function resample(pixels: Uint8Array, x: Axis, y: Axis): Uint8Array {
-  const across = tapsOf(x);
-  const down = tapsOf(y);
-  const rows = spanOf(down);
-  const narrow = resampleRows(pixels, across, rows.end - rows.start);
-  return resampleColumns(narrow, down, x.length * CHANNELS);
+  const [across, down] = [tapsOf(x), tapsOf(y)];
+  return isDownFirst(x, y)
+    ? resampleRows(resampleColumns(pixels, down, widthOf(across) * CHANNELS), across)
+    : resampleColumns(resampleRows(pixels, across), down, x.length * CHANNELS);
 }
 
-/** Horizontal pass: `height` rows of the span of `taps` become rows of one RGB pixel for each of `taps`. */
-function resampleRows(pixels: Uint8Array, taps: Taps, height: number): Uint8Array {
-  const { first, count, weights, most } = taps;
-  const { start, end } = spanOf(taps);
-  const width = first.length;
-  const sourceStride = (end - start) * CHANNELS;
-  const result = scratch(height * width * CHANNELS);
-  let target = 0;
-  for (let row = 0; row < height; row += 1) {
-    for (let i = 0; i < width; i += 1) {
-      let r = HALF;
-      let g = HALF;
-      let b = HALF;
-      let source = row * sourceStride + ((first[i] as number) - start) * CHANNELS;
-      const last = i * most + (count[i] as number);
-      for (let tap = i * most; tap < last; tap += 1) {
-        const weight = weights[tap] as number;
-        r = (r + Math.imul(pixels[source] as number, weight)) | 0;
-        g = (g + Math.imul(pixels[source + 1] as number, weight)) | 0;
-        b = (b + Math.imul(pixels[source + 2] as number, weight)) | 0;
-        source += CHANNELS;
-      }
-      result[target] = r >> PRECISION_BITS;
-      result[target + 1] = g >> PRECISION_BITS;
-      result[target + 2] = b >> PRECISION_BITS;
-      target += CHANNELS;
-    }
+/**
+ * Whether the vertical pass is the first one: since Pillow 13, where the height shrinks by more than twice what the width
+ * does, as that of an image does which is more than twice as tall as wide.
+ */
+function isDownFirst(x: Axis, y: Axis): boolean {
+  return y.from > y.to && y.from - y.to > 2 * (x.from - x.to);
+}
+
+/** Horizontal pass: rows of the span of `taps` become rows of one RGB pixel for each of `taps`. */
+function resampleRows(pixels: Uint8Array, taps: Taps): Uint8Array {
+  const stride = widthOf(taps) * CHANNELS;
+  const height = pixels.length / stride;
+  const width = taps.first.length;
+  const length = width * CHANNELS;
+  const most = wholeRows(Math.min(Math.max(STRIP_BYTES / stride, 1), height));
+  const filter = filterOf(taps, CHANNELS);
+  const { source, target, first, weights, memory } = layOut(filter, most * stride, most * length);
+  const result = new Uint8Array(height * length);
+  for (let row = 0; row < height; row += most) {
+    const rows = Math.min(most, height - row);
+    memory.set(pixels.subarray(row * stride, (row + rows) * stride), source);
+    kernels.resampleRows(source, stride, wholeRows(rows), first, weights, filter.pairs, width, target);
+    result.set(memory.subarray(target, target + rows * length), row * length);
   }
   return result;
 }
 
-let kept = new Uint8Array(0);
-
-/** Bytes between the passes, which run to their end undisturbed: one buffer serves all images. */
-function scratch(length: number): Uint8Array {
-  if (kept.length < length) kept = new Uint8Array(length);
-  return kept;
-}
-
-/** Vertical pass over rows of `stride` bytes, three of them at a time: a reduction to two thirds needs no more. */
+/** Vertical pass: rows of `stride` bytes, as many as the span of `taps` has, become one for each of `taps`. */
 function resampleColumns(pixels: Uint8Array, taps: Taps, stride: number): Uint8Array {
-  const { first, count, weights, most } = taps;
+  const height = taps.first.length;
   const { start } = spanOf(taps);
-  const height = first.length;
+  const top = (row: number) => (taps.first[row] as number) - start;
+  const bottom = (row: number) => top(row) + (taps.count[row] as number);
+  // The first row of the result in each strip, and the end.
+  const strips = [0];
+  for (let row = 1; row < height; row += 1) {
+    if ((bottom(row) - top(strips.at(-1) as number)) * stride > STRIP_BYTES) strips.push(row);
+  }
+  strips.push(height);
+  const parts = strips.slice(1).map((to, i) => ({ from: strips[i] as number, to }));
+  const most = (count: (part: { from: number; to: number }) => number) => Math.max(...parts.map(count));
+
+  const filter = filterOf(taps, stride);
+  const sourceRows = most(({ from, to }) => bottom(to - 1) - top(from)) + 1; // the tap that pads a pair is read
+  const { source, target, first, weights, memory } = layOut(
+    filter,
+    sourceRows * stride,
+    most(({ from, to }) => to - from) * stride,
+  );
   const result = new Uint8Array(height * stride);
-  const sums = new Int32Array(stride);
-  for (let row = 0; row < height; row += 1) {
-    const rows = count[row] as number;
-    sums.fill(HALF);
-    for (let tap = 0; tap < rows; tap += 3) {
-      // Past the last row: that row again, with no weight.
-      const at = (k: number) => ((first[row] as number) + Math.min(tap + k, rows - 1) - start) * stride;
-      const weight = (k: number) => (tap + k < rows ? (weights[row * most + tap + k] as number) : 0);
-      const [a, b, c] = [at(0), at(1), at(2)];
-      const [wa, wb, wc] = [weight(0), weight(1), weight(2)];
-      for (let i = 0; i < stride; i += 1) {
-        sums[i] =
-          (sums[i] as number) +
-          Math.imul(pixels[a + i] as number, wa) +
-          Math.imul(pixels[b + i] as number, wb) +
-          Math.imul(pixels[c + i] as number, wc);
-      }
-    }
-    const target = row * stride;
-    for (let i = 0; i < stride; i += 1) result[target + i] = (sums[i] as number) >> PRECISION_BITS;
+  for (const { from, to } of parts) {
+    memory.set(pixels.subarray(top(from) * stride, bottom(to - 1) * stride), source);
+    kernels.resampleColumns(
+      source - top(from) * stride,
+      stride,
+      to - from,
+      first + from * WORD_BYTES,
+      weights + from * filter.pairs * PAIR_BYTES,
+      filter.pairs,
+      target,
+    );
+    result.set(memory.subarray(target, target + (to - from) * stride), from * stride);
   }
   return result;
 }
 
-function spanOf({ first, count }: Taps): Span {
-  const last = first.length - 1;
-  return { start: first[0] as number, end: (first[last] as number) + (count[last] as number) };
+/** The kernel's form of `taps`. */
+interface Filter {
+  /** Where in a row or column the taps of each pixel begin, in bytes. */
+  readonly first: Int32Array;
+  /** Two words for each pair of taps, `pairs` pairs for each pixel. */
+  readonly weights: Int32Array;
+  readonly pairs: number;
 }
 
-/** `precompute_coeffs` and `normalize_coeffs_8bpc` with the triangle filter, whose support is 1 in the larger grid. */
-function tapsOf({ from, to, offset, length }: Axis): Taps {
-  const scale = from / to;
-  const support = Math.max(1, scale);
-  const most = Math.ceil(support) * 2 + 1;
-  const first = new Int32Array(length);
-  const count = new Int32Array(length);
-  const weights = new Int32Array(length * most);
-  const filter = new Float64Array(most); // of one pixel: this runs for each image, and arrays of their own took longer
-  for (let i = 0; i < length; i += 1) {
-    const center = (offset + i + 0.5) * scale;
-    const start = Math.max(0, Math.trunc(center - support + 0.5));
-    const end = Math.min(from, Math.trunc(center + support + 0.5));
-    let sum = 0;
-    for (let tap = 0; tap < end - start; tap += 1) {
-      const weight = triangle((start + tap - center + 0.5) / support);
-      filter[tap] = weight;
-      sum += weight;
+/** `step` bytes lie between one source pixel and the next. */
+function filterOf(taps: Taps, step: number): Filter {
+  const { start } = spanOf(taps);
+  const pairs = Math.ceil(Math.max(...taps.count) / 2);
+  const first = taps.first.map((pixel) => (pixel - start) * step);
+  const weights = new Int32Array(first.length * pairs * 2);
+  let to = 0;
+  for (let i = 0; i < first.length; i += 1) {
+    const count = taps.count[i] as number;
+    const weight = (tap: number) => (tap < count ? (taps.weights[i * taps.most + tap] as number) : 0);
+    for (let tap = 0; tap < 2 * pairs; tap += 2) {
+      const [a, b] = [weight(tap), weight(tap + 1)];
+      weights[to] = low(a) | (low(b) << 16);
+      weights[to + 1] = (a >> LOW_BITS) | ((b >> LOW_BITS) << 16);
+      to += 2;
     }
-    for (let tap = 0; tap < end - start; tap += 1) {
-      weights[i * most + tap] = Math.trunc(0.5 + ((filter[tap] as number) / sum) * ONE);
-    }
-    first[i] = start;
-    count[i] = end - start;
   }
-  return { first, count, weights, most };
+  return { first, weights, pairs };
 }
 
-function triangle(x: number): number {
-  return Math.max(0, 1 - Math.abs(x));
+const low = (weight: number): number => weight & (2 ** LOW_BITS - 1);
+
+/** Places in the kernel's memory for so many bytes of a source and a target, and for a filter, which is written there. */
+function layOut({ first, weights }: Filter, sourceBytes: number, targetBytes: number) {
+  const { places, memory } = reserve(first.byteLength, weights.byteLength, sourceBytes, targetBytes);
+  const [firstAt, weightsAt, source, target] = places as [number, number, number, number];
+  const words = new Int32Array(memory);
+  words.set(first, firstAt / WORD_BYTES);
+  words.set(weights, weightsAt / WORD_BYTES);
+  return { first: firstAt, weights: weightsAt, source, target, memory: new Uint8Array(memory) };
 }
+
+/** Pixels that all of `taps` together depend on. */
+function widthOf(taps: Taps): number {
+  const { start, end } = spanOf(taps);
+  return end - start;
+}
+
+const wholeRows = (rows: number): number => Math.ceil(rows / ROWS) * ROWS;

@@ -1,0 +1,48 @@
+/** Expected values by fixtures/expected/make_resample.py, which resizes with Pillow. */
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { resample } from '../../src/image/resample.js';
+import { sourceSpan } from '../../src/image/taps.js';
+
+interface Crop {
+  /** Width and height before, and after. */
+  readonly from: readonly [number, number];
+  readonly to: readonly [number, number];
+  readonly offset: readonly [number, number];
+  readonly crop: number;
+  readonly sha256: string;
+}
+
+const EXPECTED = new URL('../../fixtures/expected/resample.json', import.meta.url);
+const { crops } = JSON.parse(readFileSync(EXPECTED, 'utf8')) as { readonly crops: readonly Crop[] };
+
+/** The wanted crop of noise of which byte i is the highest of i * 2654435761. */
+function resized({ from, to, offset, crop }: Crop): Uint8Array {
+  const axis = (n: 0 | 1) => ({ from: from[n], to: to[n], offset: offset[n], length: crop });
+  const [x, y] = [axis(0), axis(1)];
+  const [columns, rows] = [sourceSpan(x), sourceSpan(y)];
+  const stride = (columns.end - columns.start) * 3;
+  const pixels = new Uint8Array((rows.end - rows.start) * stride);
+  for (let at = 0, row = rows.start; row < rows.end; row += 1) {
+    const first = (row * from[0] + columns.start) * 3;
+    for (let i = first; i < first + stride; i += 1, at += 1) pixels[at] = Math.imul(i, 2654435761) >>> 24;
+  }
+  return resample(pixels, x, y);
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+test.each(crops)('$from to $to, $crop of it: Pillow’s bytes', (crop) => {
+  const bytes = resized(crop);
+  expect(bytes.length).toBe(crop.crop ** 2 * 3);
+  expect(sha256(bytes)).toBe(crop.sha256);
+});
+
+test('the result is the caller’s own: the next image does not change it', () => {
+  const [first, second] = crops as [Crop, Crop];
+  const bytes = resized(first);
+  resized(second);
+  expect(sha256(bytes)).toBe(first.sha256);
+});
