@@ -30,7 +30,8 @@ const running = new Set();
  */
 export function run(command, args, env = process.env) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+    // In a group of its own, to be ended with all that it has started: a shell's commands, a compiler's passes.
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env, detached: true });
     running.add(child);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
@@ -49,7 +50,13 @@ export function run(command, args, env = process.env) {
 
 /** Ends the commands in progress; for a process that is about to end itself. */
 export function endAll() {
-  for (const child of running) child.kill('SIGKILL');
+  for (const { pid } of running) {
+    try {
+      if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+  }
 }
 
 /** What a command said last that matters: errors first, without blank lines. */

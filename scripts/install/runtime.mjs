@@ -25,6 +25,9 @@ import { downloadWheel, unpackWheel } from './wheel.mjs';
 
 const require = createRequire(import.meta.url);
 
+/** Those that end an install, without traces. The commands that it runs do not get the terminal's own. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
 /** Raised when the recipe below changes, so that runtimes made by an older one are not used. */
 const RECIPE = 2;
 
@@ -45,12 +48,12 @@ export async function ensureRuntime({ cache, platform, say }) {
   if (isMade(target)) return target;
   const parent = dirname(target);
   const work = makeWorkFolder(parent);
-  const stop = (signal) => {
+  const stop = (_name, signal) => {
     endAll();
     rmSync(work, { recursive: true, force: true });
-    process.exit(signal === 'SIGINT' ? 130 : 143);
+    process.exit(128 + signal);
   };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  for (const signal of SIGNALS) process.once(signal, stop);
   try {
     const wheel = await downloadWheel(parent, work, platform, say);
     await unpackWheel(wheel, work, platform, say);
@@ -69,7 +72,7 @@ export async function ensureRuntime({ cache, platform, say }) {
       again('VGG16_CACHE_DIR=/another/folder'),
     );
   } finally {
-    process.off('SIGINT', stop).off('SIGTERM', stop);
+    for (const signal of SIGNALS) process.off(signal, stop);
     rmSync(work, { recursive: true, force: true });
   }
   return target;

@@ -255,6 +255,7 @@ describe('the runtime in the cache', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const)('is left without traces by %s, and made by the next install', async (signal, code) => {
     const path = tools();
     const { child, ended } = startMaking(path, { SLOW: '1' });
