@@ -88,12 +88,16 @@ function assign(
   feeds: readonly Feed[],
   tensors: Readonly<Record<Node, FeedTensor>>,
 ): void {
-  const answers = graph.run(
-    tensors,
-    feeds.map(({ finite }) => finite),
-  );
-  const bad = answers.findIndex(({ data }) => data[0] !== 1);
-  if (bad >= 0) {
-    throw modelError(`Expected finite weights but ${feeds[bad]?.name} of ${card.name} holds NaN or infinity.`);
+  const failing = (checked: readonly Feed[], check: 'finiteSum' | 'finite') => {
+    const answers = graph.run(
+      tensors,
+      checked.map((feed) => feed[check]),
+    );
+    return checked.filter((_, i) => answers[i]?.data[0] !== 1);
+  };
+  const doubtful = failing(feeds, 'finiteSum');
+  const [bad] = doubtful.length > 0 ? failing(doubtful, 'finite') : [];
+  if (bad !== undefined) {
+    throw modelError(`Expected finite weights but ${bad.name} of ${card.name} holds NaN or infinity.`);
   }
 }

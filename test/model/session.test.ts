@@ -129,11 +129,11 @@ describe('Session', () => {
     }
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses weights that hold %s and names the tensor', async (bad) => {
+  /** Opens a session on the model with this bias of conv1_2, out of a file. */
+  async function openWithBias(bias: Float32Array): Promise<Session> {
     const folder = mkdtempSync(join(tmpdir(), 'vgg16-test-'));
     try {
       const file = join(folder, 'bias.bin');
-      const bias = new Float32Array(architecture.convolutions[0]?.[1] ?? 0).fill(bad, 3, 4);
       writeFileSync(file, bias);
       const source = {
         kind: 'stored',
@@ -142,14 +142,24 @@ describe('Session', () => {
       } as const;
       const { conv1_2 } = model.weights;
       if (conv1_2 === undefined) throw new Error('Expected weights of conv1_2.');
-      const broken = { ...model, weights: { ...model.weights, conv1_2: { ...conv1_2, bias: source } } };
-      const opened = Session.open({ model: broken, precision: 'f32', outputs: layerOutputs(['fc8']) });
-      await expect(opened).rejects.toMatchObject({
-        code: 'MODEL_INVALID',
-        message: expect.stringContaining('conv1_2/bias'),
-      });
+      const changed = { ...model, weights: { ...model.weights, conv1_2: { ...conv1_2, bias: source } } };
+      return await Session.open({ model: changed, precision: 'f32', outputs: layerOutputs(['fc8']) });
     } finally {
       rmSync(folder, { recursive: true });
     }
+  }
+
+  const biases = (value: number, from: number, to: number): Float32Array =>
+    new Float32Array(architecture.convolutions[0]?.[1] ?? 0).fill(value, from, to);
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses weights that hold %s and names the tensor', async (bad) => {
+    await expect(openWithBias(biases(bad, 3, 4))).rejects.toMatchObject({
+      code: 'MODEL_INVALID',
+      message: expect.stringContaining('conv1_2/bias'),
+    });
+  });
+
+  it('takes weights that are finite and whose sum is not', async () => {
+    (await openWithBias(biases(3e38, 2, 5))).close();
   });
 });

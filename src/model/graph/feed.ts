@@ -18,7 +18,9 @@ export interface Feed {
    * `null` where the graph takes the tensor out of its file by itself.
    */
   readonly value: Node | null;
-  /** Gives int32 1 when all numbers are finite, once the variable is assigned. */
+  /** Gives int32 1 when the sum of all numbers is finite, once the variable is assigned. */
+  readonly finiteSum: Node;
+  /** Gives int32 1 when all numbers are finite. */
   readonly finite: Node;
 }
 

@@ -68,7 +68,7 @@ export function byteKernel(
   const assign = g.node('AssignVariableOp', `${name}/assign`, [handle, numbers], { dtype: { type: DType.qint8 } });
   const one = g.constant(`${name}/one`, DType.int32, 1);
   const finite = g.node('Identity', `${name}/finite`, [one, `^${assign}`], { T: { type: DType.int32 } });
-  return { read, feed: { name, layer, part: 'kernel', shape, type: 'i8', value, finite } };
+  return { read, feed: { name, layer, part: 'kernel', shape, type: 'i8', value, finiteSum: finite, finite } };
 }
 
 /** A tensor out of the file where it lies there, else as it is fed. */
@@ -186,21 +186,36 @@ function variable(
   const ordered = cast(g, `${name}/cast`, source.order(g, fed.numbers, fed.dtype), fed.dtype, dtype);
   const assign = g.node('AssignVariableOp', `${name}/assign`, [handle, ordered], { dtype: { type: dtype } });
 
+  const checks = finiteNodes(g, name, fed, source.shape, assign);
+  return { read, feed: { name, layer, part, shape: source.shape, type, value: fed.value, ...checks } };
+}
+
+/**
+ * A sum needs no memory; IsFinite of each number writes a quarter of the weights' bytes, and the first touch of that
+ * memory costs the system more than the sum. But a sum of finite numbers can be too large.
+ */
+function finiteNodes(
+  g: GraphBuilder,
+  name: string,
+  { numbers, dtype }: TensorNodes,
+  shape: readonly number[],
+  assign: Node,
+): Pick<Feed, 'finiteSum' | 'finite'> {
   const axes = g.constant(
     `${name}/axes`,
     DType.int32,
-    source.shape.map((_, axis) => axis),
+    shape.map((_, axis) => axis),
   );
-  const eachFinite = g.node('IsFinite', `${name}/eachFinite`, [fed.numbers], { T: { type: fed.dtype } });
-  const allFinite = g.node('All', `${name}/allFinite`, [eachFinite, axes], {
-    Tidx: { type: DType.int32 },
-    keep_dims: { flag: false },
-  });
-  const finite = g.node('Cast', `${name}/finite`, [allFinite, `^${assign}`], {
-    SrcT: { type: DType.bool },
-    DstT: { type: DType.int32 },
-  });
-  return { read, feed: { name, layer, part, shape: source.shape, type, value: fed.value, finite } };
+  const reduced = { Tidx: { type: DType.int32 }, keep_dims: { flag: false } };
+  const toInt = { SrcT: { type: DType.bool }, DstT: { type: DType.int32 } };
+  const sum = g.node('Sum', `${name}/sum`, [numbers, axes], { T: { type: dtype }, ...reduced });
+  const isSumFinite = g.node('IsFinite', `${name}/isSumFinite`, [sum], { T: { type: dtype } });
+  const areFinite = g.node('IsFinite', `${name}/areFinite`, [numbers], { T: { type: dtype } });
+  const allFinite = g.node('All', `${name}/allFinite`, [areFinite, axes], reduced);
+  return {
+    finiteSum: g.node('Cast', `${name}/finiteSum`, [isSumFinite, `^${assign}`], toInt),
+    finite: g.node('Cast', `${name}/finite`, [allFinite], toInt),
+  };
 }
 
 function transpose(g: GraphBuilder, name: string, x: Node, permutation: readonly number[], dtype: DType): Node {
