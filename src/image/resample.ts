@@ -29,9 +29,27 @@ const STRIP_BYTES = 2 ** 18;
  */
 export function resample(pixels: Uint8Array, x: Axis, y: Axis): Uint8Array {
   const [across, down] = [tapsOf(x), tapsOf(y)];
-  return isDownFirst(x, y)
-    ? resampleRows(resampleColumns(pixels, down, widthOf(across) * CHANNELS), across)
-    : resampleColumns(resampleRows(pixels, across), down, x.length * CHANNELS);
+  const result = new Uint8Array(y.length * x.length * CHANNELS);
+  if (isDownFirst(x, y)) {
+    const stride = widthOf(across) * CHANNELS;
+    const between = scratch(y.length * stride);
+    resampleColumns(pixels, down, stride, between);
+    resampleRows(between, across, result);
+  } else {
+    const stride = x.length * CHANNELS;
+    const between = scratch(widthOf(down) * stride);
+    resampleRows(pixels, across, between);
+    resampleColumns(between, down, stride, result);
+  }
+  return result;
+}
+
+let kept = new Uint8Array(0);
+
+/** Bytes between the passes, which run to their end undisturbed: one buffer serves all images. */
+function scratch(length: number): Uint8Array {
+  if (kept.length < length) kept = new Uint8Array(length);
+  return kept.subarray(0, length);
 }
 
 /**
@@ -43,7 +61,7 @@ function isDownFirst(x: Axis, y: Axis): boolean {
 }
 
 /** Horizontal pass: rows of the span of `taps` become rows of one RGB pixel for each of `taps`. */
-function resampleRows(pixels: Uint8Array, taps: Taps): Uint8Array {
+function resampleRows(pixels: Uint8Array, taps: Taps, result: Uint8Array): void {
   const stride = widthOf(taps) * CHANNELS;
   const height = pixels.length / stride;
   const width = taps.first.length;
@@ -51,53 +69,49 @@ function resampleRows(pixels: Uint8Array, taps: Taps): Uint8Array {
   const most = wholeRows(Math.min(Math.max(STRIP_BYTES / stride, 1), height));
   const filter = filterOf(taps, CHANNELS);
   const { source, target, first, weights, memory } = layOut(filter, most * stride, most * length);
-  const result = new Uint8Array(height * length);
   for (let row = 0; row < height; row += most) {
     const rows = Math.min(most, height - row);
     memory.set(pixels.subarray(row * stride, (row + rows) * stride), source);
     kernels.resampleRows(source, stride, wholeRows(rows), first, weights, filter.pairs, width, target);
     result.set(memory.subarray(target, target + rows * length), row * length);
   }
-  return result;
 }
 
 /** Vertical pass: rows of `stride` bytes, as many as the span of `taps` has, become one for each of `taps`. */
-function resampleColumns(pixels: Uint8Array, taps: Taps, stride: number): Uint8Array {
-  const height = taps.first.length;
-  const { start } = spanOf(taps);
-  const top = (row: number) => (taps.first[row] as number) - start;
-  const bottom = (row: number) => top(row) + (taps.count[row] as number);
-  // The first row of the result in each strip, and the end.
-  const strips = [0];
-  for (let row = 1; row < height; row += 1) {
-    if ((bottom(row) - top(strips.at(-1) as number)) * stride > STRIP_BYTES) strips.push(row);
-  }
-  strips.push(height);
-  const parts = strips.slice(1).map((to, i) => ({ from: strips[i] as number, to }));
-  const most = (count: (part: { from: number; to: number }) => number) => Math.max(...parts.map(count));
-
+function resampleColumns(pixels: Uint8Array, taps: Taps, stride: number, result: Uint8Array): void {
+  const strips = stripsOf(taps, STRIP_BYTES / stride);
+  const mostSource = Math.max(...strips.map(({ top, bottom }) => bottom - top)) + 1; // the tap that pads a pair is read
+  const mostTarget = Math.max(...strips.map(({ from, to }) => to - from));
   const filter = filterOf(taps, stride);
-  const sourceRows = most(({ from, to }) => bottom(to - 1) - top(from)) + 1; // the tap that pads a pair is read
-  const { source, target, first, weights, memory } = layOut(
-    filter,
-    sourceRows * stride,
-    most(({ from, to }) => to - from) * stride,
-  );
-  const result = new Uint8Array(height * stride);
-  for (const { from, to } of parts) {
-    memory.set(pixels.subarray(top(from) * stride, bottom(to - 1) * stride), source);
-    kernels.resampleColumns(
-      source - top(from) * stride,
-      stride,
-      to - from,
-      first + from * WORD_BYTES,
-      weights + from * filter.pairs * PAIR_BYTES,
-      filter.pairs,
-      target,
-    );
+  const { source, target, first, weights, memory } = layOut(filter, mostSource * stride, mostTarget * stride);
+  for (const { from, to, top, bottom } of strips) {
+    memory.set(pixels.subarray(top * stride, bottom * stride), source);
+    const ownFirst = first + from * WORD_BYTES;
+    const ownWeights = weights + from * filter.pairs * PAIR_BYTES;
+    kernels.resampleColumns(source - top * stride, stride, to - from, ownFirst, ownWeights, filter.pairs, target);
     result.set(memory.subarray(target, target + (to - from) * stride), from * stride);
   }
-  return result;
+}
+
+/** Rows of the result, `from` to `to`, and those of the source that they depend on, the first of which is 0. */
+interface Strip {
+  readonly from: number;
+  readonly to: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/** All rows of the result in strips that depend on `most` rows of the source, or are one row. */
+function stripsOf({ first, count }: Taps, most: number): Strip[] {
+  const top = (row: number) => (first[row] as number) - (first[0] as number);
+  const bottom = (row: number) => top(row) + (count[row] as number);
+  const strips: Strip[] = [];
+  for (let from = 0; from < first.length; from = strips.at(-1)?.to as number) {
+    let to = from + 1;
+    while (to < first.length && bottom(to) - top(from) <= most) to += 1;
+    strips.push({ from, to, top: top(from), bottom: bottom(to - 1) });
+  }
+  return strips;
 }
 
 /** The kernel's form of `taps`. */
