@@ -1,13 +1,10 @@
-/** The kernels of `assembly/`, compiled to WebAssembly, and the memory that they work in. */
+/** The loops of `resample.ts`, and the memory that they work in. */
 
 import { readFileSync } from 'node:fs';
+import { plainLoops } from './plain-loops.js';
 
-/** Bytes of a vector: places lie at multiples of it, and so much may be read and written past the end of the last. */
-const VECTOR_BYTES = 16;
-
-const PAGE_BYTES = 65_536;
-
-interface Exports {
+/** Places, strides and lengths are in bytes of the memory; `assembly/resample.ts` says what is where. */
+export interface Loops {
   resampleRows(
     source: number,
     stride: number,
@@ -29,10 +26,24 @@ interface Exports {
   ): void;
 }
 
+/** Grows, and then is another buffer. */
 interface Memory {
   readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
+  grow(pages: number): void;
 }
+
+export interface Kernel extends Loops {
+  /**
+   * Places for stretches of so many bytes, and the memory, which has them until the next call. It grows to the most that
+   * was asked for.
+   */
+  reserve(...byteLengths: readonly number[]): { readonly places: readonly number[]; readonly memory: ArrayBuffer };
+}
+
+/** Of a vector: places lie at multiples of it, and the loops may read and write as much past the end of the last. */
+const VECTOR_BYTES = 16;
+
+const PAGE_BYTES = 65_536;
 
 /** Node's types do not have it. */
 interface WebAssembly {
@@ -41,26 +52,46 @@ interface WebAssembly {
   readonly Instance: new (module: object, imports: { env: { memory: Memory } }) => { readonly exports: unknown };
 }
 
-const wasm = (globalThis as unknown as { WebAssembly: WebAssembly }).WebAssembly;
-const memory = new wasm.Memory({ initial: 1 });
 /** In the build's folder, for the sources in tests too. */
-const FILE = new URL('../../dist/image/resample.wasm', import.meta.url);
-export const kernels = new wasm.Instance(new wasm.Module(readFileSync(FILE)), { env: { memory } }).exports as Exports;
+const WASM = new URL('../../dist/image/resample.wasm', import.meta.url);
 
-/**
- * Places for stretches of so many bytes, and the memory, which has them until the next call. It grows to the most that was
- * asked for.
- */
-export function reserve(...byteLengths: readonly number[]): { places: number[]; memory: ArrayBuffer } {
+/** The loops of `assembly/`, compiled by the build. Throws a RangeError where there is no address space for a memory. */
+export function vectorKernel(): Kernel {
+  const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: WebAssembly }).WebAssembly;
+  const memory = new Memory({ initial: 1 });
+  const { exports } = new Instance(new Module(readFileSync(WASM)), { env: { memory } });
+  return { ...(exports as Loops), reserve: (...byteLengths) => reserve(memory, byteLengths) };
+}
+
+/** The same in JavaScript. */
+export function plainKernel(): Kernel {
+  const memory = {
+    buffer: new ArrayBuffer(PAGE_BYTES),
+    grow(pages: number) {
+      this.buffer = new ArrayBuffer(this.buffer.byteLength + pages * PAGE_BYTES);
+    },
+  };
+  return { ...plainLoops(memory), reserve: (...byteLengths) => reserve(memory, byteLengths) };
+}
+
+/** V8 reserves 10 GB of addresses for a WebAssembly memory of any size, which `ulimit -v` may not allow. */
+export function bestKernel(): Kernel {
+  try {
+    return vectorKernel();
+  } catch (error) {
+    if (error instanceof RangeError) return plainKernel();
+    throw error;
+  }
+}
+
+function reserve(memory: Memory, byteLengths: readonly number[]): ReturnType<Kernel['reserve']> {
   let end = 0;
   const places = byteLengths.map((byteLength) => {
     const place = end;
-    end = aligned(end + byteLength);
+    end = Math.ceil((end + byteLength) / VECTOR_BYTES) * VECTOR_BYTES;
     return place;
   });
   const missing = end + VECTOR_BYTES - memory.buffer.byteLength;
   if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
   return { places, memory: memory.buffer };
 }
-
-const aligned = (byteLength: number): number => Math.ceil(byteLength / VECTOR_BYTES) * VECTOR_BYTES;

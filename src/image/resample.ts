@@ -2,11 +2,11 @@
  * Pillow's bilinear resize, bit for bit: two passes in fixed point, the result of the first rounded to bytes
  * (src/libImaging/Resample.c). Only the part that the crop needs is computed.
  *
- * The loops are in `assembly/resample.ts`, in vectors, which take a fifth of the time of JavaScript. An image goes through
+ * The loops are WebAssembly's, in vectors, which take a fifth of the time of JavaScript (`kernel.ts`). An image goes through
  * their memory in strips, so that a large one does not make it large.
  */
 
-import { kernels, reserve } from './kernel.js';
+import { bestKernel, type Kernel } from './kernel.js';
 import { type Axis, spanOf, type Taps, tapsOf } from './taps.js';
 
 const CHANNELS = 3;
@@ -23,23 +23,25 @@ const PAIR_BYTES = 2 * WORD_BYTES;
 /** Of the source, at a time, about. */
 const STRIP_BYTES = 2 ** 18;
 
+const best = bestKernel();
+
 /**
  * The wanted part of a resized image: `pixels` are RGB rows of the source's `sourceSpan(x)` by `sourceSpan(y)`; the result
  * is `y.length` rows of `x.length` RGB pixels.
  */
-export function resample(pixels: Uint8Array, x: Axis, y: Axis): Uint8Array {
+export function resample(pixels: Uint8Array, x: Axis, y: Axis, kernel: Kernel = best): Uint8Array {
   const [across, down] = [tapsOf(x), tapsOf(y)];
   const result = new Uint8Array(y.length * x.length * CHANNELS);
   if (isDownFirst(x, y)) {
     const stride = widthOf(across) * CHANNELS;
     const between = scratch(y.length * stride);
-    resampleColumns(pixels, down, stride, between);
-    resampleRows(between, across, result);
+    resampleColumns(kernel, pixels, down, stride, between);
+    resampleRows(kernel, between, across, result);
   } else {
     const stride = x.length * CHANNELS;
     const between = scratch(widthOf(down) * stride);
-    resampleRows(pixels, across, between);
-    resampleColumns(between, down, stride, result);
+    resampleRows(kernel, pixels, across, between);
+    resampleColumns(kernel, between, down, stride, result);
   }
   return result;
 }
@@ -61,34 +63,34 @@ function isDownFirst(x: Axis, y: Axis): boolean {
 }
 
 /** Horizontal pass: rows of the span of `taps` become rows of one RGB pixel for each of `taps`. */
-function resampleRows(pixels: Uint8Array, taps: Taps, result: Uint8Array): void {
+function resampleRows(kernel: Kernel, pixels: Uint8Array, taps: Taps, result: Uint8Array): void {
   const stride = widthOf(taps) * CHANNELS;
   const height = pixels.length / stride;
   const width = taps.first.length;
   const length = width * CHANNELS;
   const most = wholeRows(Math.min(Math.max(STRIP_BYTES / stride, 1), height));
   const filter = filterOf(taps, CHANNELS);
-  const { source, target, first, weights, memory } = layOut(filter, most * stride, most * length);
+  const { source, target, first, weights, memory } = layOut(kernel, filter, most * stride, most * length);
   for (let row = 0; row < height; row += most) {
     const rows = Math.min(most, height - row);
     memory.set(pixels.subarray(row * stride, (row + rows) * stride), source);
-    kernels.resampleRows(source, stride, wholeRows(rows), first, weights, filter.pairs, width, target);
+    kernel.resampleRows(source, stride, wholeRows(rows), first, weights, filter.pairs, width, target);
     result.set(memory.subarray(target, target + rows * length), row * length);
   }
 }
 
 /** Vertical pass: rows of `stride` bytes, as many as the span of `taps` has, become one for each of `taps`. */
-function resampleColumns(pixels: Uint8Array, taps: Taps, stride: number, result: Uint8Array): void {
+function resampleColumns(kernel: Kernel, pixels: Uint8Array, taps: Taps, stride: number, result: Uint8Array): void {
   const strips = stripsOf(taps, STRIP_BYTES / stride);
   const mostSource = Math.max(...strips.map(({ top, bottom }) => bottom - top)) + 1; // the tap that pads a pair is read
   const mostTarget = Math.max(...strips.map(({ from, to }) => to - from));
   const filter = filterOf(taps, stride);
-  const { source, target, first, weights, memory } = layOut(filter, mostSource * stride, mostTarget * stride);
+  const { source, target, first, weights, memory } = layOut(kernel, filter, mostSource * stride, mostTarget * stride);
   for (const { from, to, top, bottom } of strips) {
     memory.set(pixels.subarray(top * stride, bottom * stride), source);
     const ownFirst = first + from * WORD_BYTES;
     const ownWeights = weights + from * filter.pairs * PAIR_BYTES;
-    kernels.resampleColumns(source - top * stride, stride, to - from, ownFirst, ownWeights, filter.pairs, target);
+    kernel.resampleColumns(source - top * stride, stride, to - from, ownFirst, ownWeights, filter.pairs, target);
     result.set(memory.subarray(target, target + (to - from) * stride), from * stride);
   }
 }
@@ -146,8 +148,8 @@ function filterOf(taps: Taps, step: number): Filter {
 const low = (weight: number): number => weight & (2 ** LOW_BITS - 1);
 
 /** Places in the kernel's memory for so many bytes of a source and a target, and for a filter, which is written there. */
-function layOut({ first, weights }: Filter, sourceBytes: number, targetBytes: number) {
-  const { places, memory } = reserve(first.byteLength, weights.byteLength, sourceBytes, targetBytes);
+function layOut(kernel: Kernel, { first, weights }: Filter, sourceBytes: number, targetBytes: number) {
+  const { places, memory } = kernel.reserve(first.byteLength, weights.byteLength, sourceBytes, targetBytes);
   const [firstAt, weightsAt, source, target] = places as [number, number, number, number];
   const words = new Int32Array(memory);
   words.set(first, firstAt / WORD_BYTES);

@@ -4,15 +4,17 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PHOTO_NAMES, PHOTOS, readJson, temporaryFolder } from './helpers/folder.js';
-import { PROGRAM, start, startProgram } from './helpers/program.js';
+import { PROGRAM, type Result, start, startProgram } from './helpers/program.js';
 
 /** The first convolutions of a network at its full size: quick to load, 37 MiB an image to compute. */
 const EXTRACT = ['extract', PHOTOS, '-m', 'random', '-l', 'conv1_2', '-j', '2', '--threads', '2'];
 
 const SAMPLE_MS = 20;
 
+const GIB_IN_KIB = 2 ** 20;
+
 /** Address space above that of a run with small batches, in KiB: for batches of some tens. */
-const ROOM_KIB = 1.5 * 2 ** 20;
+const ROOM_KIB = 1.5 * GIB_IN_KIB;
 
 /** Runs, and gives the largest address space that it had, in KiB. */
 async function addressSpace(args: readonly string[]): Promise<number> {
@@ -33,17 +35,20 @@ async function addressSpace(args: readonly string[]): Promise<number> {
   return peak;
 }
 
-describe('when memory runs out', () => {
-  it.skipIf(!existsSync('/proc/self/limits'))('batches shrink, and the rows are the same', async () => {
+/** The same with so many KiB of address space. */
+function within(kib: number, args: readonly string[]): Promise<Result> {
+  const command = `ulimit -v ${Math.round(kib)}; exec "$@"`;
+  return startProgram('sh', ['-c', command, 'sh', process.execPath, PROGRAM, ...args], { input: '' }).done;
+}
+
+describe.skipIf(!existsSync('/proc/self/limits'))('when memory runs out', () => {
+  it('batches shrink, and the rows are the same', async () => {
     const folder = temporaryFolder();
     const [whole, small] = [join(folder, 'whole.npy'), join(folder, 'small.npy')];
     const needed = await addressSpace([...EXTRACT, '-b', '2', '-o', whole]);
     expect(needed).toBeGreaterThan(0);
 
-    const command = `ulimit -v ${Math.round(needed + ROOM_KIB)}; exec "$@"`;
-    const program = [process.execPath, PROGRAM, ...EXTRACT, '-b', '256', '-o', small];
-    const run = startProgram('sh', ['-c', command, 'sh', ...program], { input: '' });
-    const { code, stderr } = await run.done;
+    const { code, stderr } = await within(needed + ROOM_KIB, [...EXTRACT, '-b', '256', '-o', small]);
     expect(code, stderr).toBe(0);
     expect(stderr.match(/There was no memory for batches of 256: going on with \d+\./g)).toHaveLength(1);
     expect(readFileSync(small).equals(readFileSync(whole))).toBe(true);
@@ -56,5 +61,15 @@ describe('when memory runs out', () => {
     expect(stderr).toContain(`going on with ${settings.batchSize}.`);
     expect(settings.batchSize).toBeLessThan(128);
     expect(settings.chosen).toEqual({ batchSize: 'out of memory' });
+  });
+
+  it('images are resized without WebAssembly, whose memory takes 10 GB of addresses, to the same rows', async () => {
+    const folder = temporaryFolder();
+    const [ample, scarce] = [join(folder, 'ample.csv'), join(folder, 'scarce.csv')];
+    const classify = ['classify', PHOTOS, '-m', 'mini', '-b', '2', '--threads', '2', '-q', '-o'];
+    const needed = await addressSpace([...classify, ample]);
+    const { code, stderr } = await within(needed - 6 * GIB_IN_KIB, [...classify, scarce]);
+    expect(code, stderr).toBe(0);
+    expect(readFileSync(scarce, 'utf8')).toBe(readFileSync(ample, 'utf8'));
   });
 });
