@@ -3,7 +3,7 @@
 import sharp, { type Metadata, type Region, type Sharp, type SharpOptions } from 'sharp';
 import { ImageError } from '../errors.js';
 import { FORMAT_NAMES, type PhotoFormat } from './format.js';
-import { cropOffset, resizedSize, type Size } from './geometry.js';
+import { CHANNELS, cropOffset, resizedSize, type Size } from './geometry.js';
 import { resample } from './resample.js';
 import { sourceSpan } from './taps.js';
 
@@ -26,8 +26,6 @@ export interface DecodedImage extends Size {
   /** `crop` × `crop` RGB pixels, row by row. */
   readonly pixels: Uint8Array;
 }
-
-const CHANNELS = 3;
 
 // Images are decoded several at a time by the caller; libvips's own threads and cache would only get in the way.
 sharp.concurrency(1);

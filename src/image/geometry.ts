@@ -1,5 +1,8 @@
 /** Where an image's pixels end up: resize by the shorter side, then cut the centre, as torchvision does. */
 
+/** Of an RGB pixel. */
+export const CHANNELS = 3;
+
 export interface Size {
   readonly width: number;
   readonly height: number;

@@ -1,7 +1,7 @@
 /** Images to measure with: photograph-like ones made of noise, and any image without its compression. */
 
 import sharp from 'sharp';
-import type { Size } from './geometry.js';
+import { CHANNELS, type Size } from './geometry.js';
 
 /** Like most photographs of ImageNet, in pixels. */
 export const SAMPLE_SIZE: Size = { width: 500, height: 375 };
@@ -15,8 +15,6 @@ const SMALLEST = 1;
 
 /** Range of the smallest structures' brightness, of 255; each doubling of the size adds as much. */
 const CONTRAST = 42;
-
-const CHANNELS = 3;
 
 /**
  * A JPEG of noise whose structures are the stronger the larger they are, as in photographs (Field, "Relations between

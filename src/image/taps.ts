@@ -19,7 +19,7 @@ export interface Span {
 }
 
 /** Fixed-point fraction bits (`PRECISION_BITS`). */
-const PRECISION_BITS = 32 - 8 - 2;
+export const PRECISION_BITS = 32 - 8 - 2;
 const ONE = 2 ** PRECISION_BITS;
 
 /** The filter of each wanted pixel: `count[i]` weights from the source pixel `first[i]` on. */
@@ -39,6 +39,12 @@ export function sourceSpan(axis: Axis): Span {
 export function spanOf({ first, count }: Taps): Span {
   const last = first.length - 1;
   return { start: first[0] as number, end: (first[last] as number) + (count[last] as number) };
+}
+
+/** Pixels that all of `taps` together depend on. */
+export function widthOf(taps: Taps): number {
+  const { start, end } = spanOf(taps);
+  return end - start;
 }
 
 /** `precompute_coeffs` and `normalize_coeffs_8bpc` with the triangle filter, whose support is 1 in the larger grid. */

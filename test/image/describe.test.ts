@@ -108,7 +108,7 @@ describe('EXIF data', () => {
     const huge = Buffer.concat([data, Buffer.alloc(60_000_000, 0xff)]);
     const start = performance.now();
     timeTaken(huge);
-    expect(performance.now() - start).toBeLessThan(10_000); // 10 ms; endless otherwise
+    expect(performance.now() - start).toBeLessThan(500);
   });
 });
 

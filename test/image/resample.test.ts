@@ -3,9 +3,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { type Kernel, plainKernel, vectorKernel } from '../../src/image/kernel.js';
-import { resample } from '../../src/image/resample.js';
+import { plainPasses } from '../../src/image/plain-passes.js';
+import { type Passes, resample } from '../../src/image/resample.js';
 import { sourceSpan } from '../../src/image/taps.js';
+import { vectorPasses } from '../../src/image/vector-passes.js';
 
 interface Crop {
   /** Width and height before, and after. */
@@ -20,7 +21,7 @@ const EXPECTED = new URL('../../fixtures/expected/resample.json', import.meta.ur
 const { crops } = JSON.parse(readFileSync(EXPECTED, 'utf8')) as { readonly crops: readonly Crop[] };
 
 /** The wanted crop of noise of which byte i is the highest of i * 2654435761. */
-function resized({ from, to, offset, crop }: Crop, kernel: Kernel): Uint8Array {
+function resized({ from, to, offset, crop }: Crop, passes: Passes): Uint8Array {
   const axis = (n: 0 | 1) => ({ from: from[n], to: to[n], offset: offset[n], length: crop });
   const [x, y] = [axis(0), axis(1)];
   const [columns, rows] = [sourceSpan(x), sourceSpan(y)];
@@ -30,25 +31,25 @@ function resized({ from, to, offset, crop }: Crop, kernel: Kernel): Uint8Array {
     const first = (row * from[0] + columns.start) * 3;
     for (let i = first; i < first + stride; i += 1, at += 1) pixels[at] = Math.imul(i, 2654435761) >>> 24;
   }
-  return resample(pixels, x, y, kernel);
+  return resample(pixels, x, y, passes);
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 describe.each([
-  ['in vectors', vectorKernel()],
-  ['in JavaScript', plainKernel()],
-])('%s', (_, kernel) => {
+  ['in vectors', vectorPasses()],
+  ['in JavaScript', plainPasses],
+])('%s', (_, passes) => {
   test.each(crops)('$from to $to, $crop of it: Pillow’s bytes', (crop) => {
-    const bytes = resized(crop, kernel);
+    const bytes = resized(crop, passes);
     expect(bytes.length).toBe(crop.crop ** 2 * 3);
     expect(sha256(bytes)).toBe(crop.sha256);
   });
 
   test('the result is the caller’s own: the next image does not change it', () => {
     const [first, second] = crops as [Crop, Crop];
-    const bytes = resized(first, kernel);
-    resized(second, kernel);
+    const bytes = resized(first, passes);
+    resized(second, passes);
     expect(sha256(bytes)).toBe(first.sha256);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * The two passes of `../resample.ts` in vectors: AssemblyScript, which the build compiles to WebAssembly. Places, strides
+ * The two passes of `../vector-passes.ts`: AssemblyScript, which the build compiles to WebAssembly. Places, strides
  * and lengths are in bytes of the memory, which the caller lays out.
  *
  * A tap's weight has up to 23 bits, and the instruction that multiplies most at once takes 16: the low LOW_BITS of the
