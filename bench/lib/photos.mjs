@@ -7,11 +7,11 @@ import { fileURLToPath } from 'node:url';
 
 const PHOTO = new Set(['.jpg', '.jpeg']);
 
-/** The folder given by the user, else the development photos, else the tool's own samples. */
+/** The folder given by the user, else the photos below VGG16_TEST_DATA, else the tool's own samples. */
 export function photoFolder(given) {
-  const candidates = given === undefined ? ['../../../shared/data/photos', '../../fixtures/images'] : [];
-  const found = candidates.map((path) => fileURLToPath(new URL(path, import.meta.url))).find(existsSync);
-  return given ?? found;
+  if (given !== undefined) return given;
+  const photos = join(process.env.VGG16_TEST_DATA ?? '', 'data/photos');
+  return existsSync(photos) ? photos : fileURLToPath(new URL('../../fixtures/images', import.meta.url));
 }
 
 /**

@@ -1,9 +1,10 @@
 /** `model quantize` and `--precision int8`, as they are typed. */
 
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { cpuFeatures, hasBf16, hasInt8 } from '../../src/model/cpu.js';
+import { realData } from '../data.js';
 import { PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
 import { type Result, ROOT, vgg16 } from './helpers/program.js';
 import { csvRows, expectOneSentence } from './helpers/rows.js';
@@ -157,9 +158,9 @@ describe('--precision int8', () => {
   });
 });
 
-const DATA = join(ROOT, '../shared/data');
+const DATA = realData('data') ?? '';
 
-describe.skipIf(!existsSync(DATA))('the real convolutional base of ImageNet', () => {
+describe.skipIf(DATA === '')('the real convolutional base of ImageNet', () => {
   it('keeps a cosine of 0.998 in pool5 in the mean and 0.995 at worst, on photos that it was not calibrated with', async () => {
     const photos = readdirSync(join(DATA, 'photos')).sort();
     const some = (from: number) =>

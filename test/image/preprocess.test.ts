@@ -1,11 +1,13 @@
 /** Pixels against torchvision and Pillow; expected values by fixtures/expected/make_preprocess.py. */
 
 import fs from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { loadImage } from '../../src/image/load.js';
+import { realData } from '../data.js';
 
 const FIXTURES = new URL('../../fixtures/', import.meta.url);
-const PHOTOS = new URL('../../../shared/data/photos/', import.meta.url);
+const PHOTOS = realData('data/photos/');
 
 interface Expected {
   readonly path: string;
@@ -60,8 +62,8 @@ describe('the crop equals torchvision’s byte for byte', () => {
     expect(decoders.filter(({ error }) => error > 1)).toEqual([]);
   });
 
-  test.skipIf(!fs.existsSync(PHOTOS))('for 200 photographs', async () => {
-    const compared = await compare('preprocess-photos', PHOTOS);
+  test.skipIf(PHOTOS === undefined)('for 200 photographs', async () => {
+    const compared = await compare('preprocess-photos', pathToFileURL(PHOTOS ?? ''));
     expect(compared.length).toBe(200);
     expect(compared.filter(({ error }) => error > 0)).toEqual([]);
   });

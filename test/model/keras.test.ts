@@ -1,11 +1,10 @@
 /**
  * The real convolutional base on real photographs, from the file to the activations, against Keras; expected values by
- * fixtures/expected/make_keras.py. Weights and photographs lie beside the project and are not part of it.
+ * fixtures/expected/make_keras.py. Weights and photographs are not part of the project.
  */
 
-import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadImage } from '../../src/image/load.js';
 import { openModel } from '../../src/model/open.js';
@@ -13,6 +12,7 @@ import type { LayerOutput } from '../../src/model/output-request.js';
 import { PRESETS } from '../../src/model/preset.js';
 import { type Outputs, Session } from '../../src/model/session.js';
 import { configureTensorFlow } from '../../src/model/tensorflow.js';
+import { realData } from '../data.js';
 import { batchOf, output, readExpected, relativeError } from './reference.js';
 
 configureTensorFlow({ threads: 2 });
@@ -20,8 +20,8 @@ configureTensorFlow({ threads: 2 });
 /** max |difference| over the largest magnitude. */
 const TOLERANCE = 1e-5;
 
-const DATA = new URL('../../../shared/data/', import.meta.url);
-const WEIGHTS = fileURLToPath(new URL('vgg16-imagenet-conv.safetensors', DATA));
+const WEIGHTS = realData('data/vgg16-imagenet-conv.safetensors');
+const PHOTOS = realData('data/photos');
 
 const { text, strides, tensors } = readExpected('keras-photos');
 const photos: readonly string[] = JSON.parse(text('photos'));
@@ -35,12 +35,12 @@ const REQUESTS: Readonly<Record<string, LayerOutput>> = {
 
 async function pixelsOf(photo: string): Promise<Uint8Array> {
   const { resize, crop } = PRESETS.keras;
-  const path = fileURLToPath(new URL(`photos/${photo}`, DATA));
+  const path = join(PHOTOS ?? '', photo);
   return (await loadImage(path, { resize, crop, autoOrient: false, decode: 'exact', maxPixels: 1e8 })).pixels;
 }
 
 async function run(request: LayerOutput): Promise<Outputs> {
-  const model = await openModel(WEIGHTS, { seed: 0, cacheDir: tmpdir(), preset: 'keras' });
+  const model = await openModel(WEIGHTS ?? '', { seed: 0, cacheDir: tmpdir(), preset: 'keras' });
   const session = await Session.open({ model, precision: 'f32', outputs: [request] });
   try {
     return session.run(batchOf(await Promise.all(photos.map(pixelsOf))), photos.length);
@@ -49,7 +49,7 @@ async function run(request: LayerOutput): Promise<Outputs> {
   }
 }
 
-describe.skipIf(!existsSync(WEIGHTS))('photographs through the ImageNet base, with ../shared/data', () => {
+describe.skipIf(WEIGHTS === undefined || PHOTOS === undefined)('photographs through the ImageNet base', () => {
   it('has eight photographs and a request for every expected tensor', () => {
     expect(photos.length).toBe(8);
     expect(Object.keys(tensors).sort()).toEqual(Object.keys(REQUESTS).sort());

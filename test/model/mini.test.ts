@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Model } from '../../src/model/card.js';
@@ -14,6 +13,7 @@ import { ActivationHistogram } from '../../src/model/quantize/ranges.js';
 import { writeQuantizedFile } from '../../src/model/quantize/write.js';
 import { Session } from '../../src/model/session.js';
 import { configureTensorFlow } from '../../src/model/tensorflow.js';
+import { realData } from '../data.js';
 import { batchOf } from './reference.js';
 
 configureTensorFlow({ threads: 2 });
@@ -23,7 +23,7 @@ const MAX_BYTES = 5e6;
 /** Images a run; any divisor of 5,000. */
 const BATCH = 250;
 
-const ARCHIVE = fileURLToPath(new URL('../../../shared/data/cifar10-train.tar.gz', import.meta.url));
+const ARCHIVE = realData('data/cifar10-train.tar.gz');
 const openMini = () => openModel('mini', { seed: 0, cacheDir: tmpdir() });
 
 describe('mini', () => {
@@ -78,7 +78,7 @@ async function imagesOf(archive: string, { every, from }: typeof HELD_OUT): Prom
 /** train/<class>/<file> */
 const labelOf = (name: string): string => name.split('/')[1] ?? '';
 
-describe.skipIf(!existsSync(ARCHIVE))('mini on its 5,000 held-out images', () => {
+describe.skipIf(ARCHIVE === undefined)('mini on its 5,000 held-out images', () => {
   let model: Model;
   let images: readonly HeldOut[];
   const guesses: Partial<Record<Arithmetic, readonly string[]>> = {};
@@ -102,7 +102,7 @@ describe.skipIf(!existsSync(ARCHIVE))('mini on its 5,000 held-out images', () =>
     const layers = int8Layers(model.card.architecture);
     const outputs = layers.map((layer) => ({ kind: 'layer', layer }) as const);
     const session = await Session.open({ model, precision: 'f32', outputs });
-    const images = await imagesOf(ARCHIVE, CALIBRATION);
+    const images = await imagesOf(ARCHIVE ?? '', CALIBRATION);
     expect(images.length).toBe(BATCH);
     const found = session.run(batchOf(images.map(({ pixels }) => pixels)), BATCH);
     session.close();
@@ -121,7 +121,7 @@ describe.skipIf(!existsSync(ARCHIVE))('mini on its 5,000 held-out images', () =>
 
   beforeAll(async () => {
     model = await openMini();
-    images = await imagesOf(ARCHIVE, HELD_OUT);
+    images = await imagesOf(ARCHIVE ?? '', HELD_OUT);
     guesses.f32 = await classify('f32');
     guesses.bf16 = await classify('bf16');
     const int8 = await quantized();
