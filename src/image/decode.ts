@@ -4,6 +4,8 @@ import sharp, { type Metadata, type Region, type Sharp, type SharpOptions } from
 import { ImageError } from '../errors.js';
 import { FORMAT_NAMES, type PhotoFormat } from './format.js';
 import { CHANNELS, cropOffset, resizedSize, type Size } from './geometry.js';
+import type { EmbeddedBlocks } from './metadata/embedded.js';
+import { type Orientation, remainingTurn, turned, turnedSize } from './orientation.js';
 import { resample } from './resample.js';
 import { sourceSpan } from './taps.js';
 
@@ -14,7 +16,7 @@ export interface DecodeOptions {
   readonly resize: number;
   /** Side of the centred square, in pixels; at most `resize`. */
   readonly crop: number;
-  /** Turn the image as its EXIF orientation says. torchvision and Keras do not. */
+  /** Turn the image as its EXIF or XMP says. torchvision and Keras do not, but Pillow turns a TIFF for them all the same. */
   readonly autoOrient: boolean;
   /** `fast` lets libjpeg and libwebp shrink while they decode, which changes pixels slightly. */
   readonly decode: DecodeMode;
@@ -58,25 +60,22 @@ export async function decodeImage(bytes: Buffer, format: PhotoFormat, options: D
       limitInputPixels: false,
     };
     const metadata = await sharp(bytes, input).metadata();
-    const size = options.autoOrient ? metadata.autoOrient : { width: metadata.width, height: metadata.height };
+    const turn = remainingTurn(bytes, format, metadata, options.autoOrient);
+    const size = turnedSize(metadata, turn);
     checkSize(size, options.maxPixels);
-    const image = await openImage(bytes, input, metadata, options.autoOrient);
+    const image = await openImage(bytes, input, metadata, turn);
     return { pixels: await cropped(image, size, options), ...size };
   } catch (error) {
     throw error instanceof ImageError ? error : damaged(format, error);
   }
 }
 
-/**
- * The EXIF data of an image, which begins as a TIFF file or with `Exif`; of a TIFF file, the file. `undefined` where there
- * is none or the image is damaged before it.
- */
-export async function readExif(bytes: Buffer, format: PhotoFormat): Promise<Buffer | undefined> {
-  if (format === 'tiff') return bytes;
+/** What libvips finds in an AVIF. Nothing where the image is damaged before it. */
+export async function avifBlocks(bytes: Buffer): Promise<EmbeddedBlocks> {
   try {
-    return (await sharp(bytes, { failOn: 'none', limitInputPixels: false }).metadata()).exif;
+    return await sharp(bytes, { failOn: 'none', limitInputPixels: false }).metadata();
   } catch {
-    return undefined;
+    return {};
   }
 }
 
@@ -88,10 +87,9 @@ function checkSize({ width, height }: Size, maxPixels: number): void {
   );
 }
 
-/** The image as an RGB pipeline of sharp, upright where asked for. */
-async function openImage(bytes: Buffer, input: SharpOptions, metadata: Metadata, autoOrient: boolean): Promise<Sharp> {
-  const turn = autoOrient && (metadata.orientation ?? 1) !== 1;
-  const image = turn ? sharp(bytes, input).autoOrient() : sharp(bytes, input);
+/** The image as an RGB pipeline of sharp, turned as it is to be looked at. */
+async function openImage(bytes: Buffer, input: SharpOptions, metadata: Metadata, turn: Orientation): Promise<Sharp> {
+  const image = turned(sharp(bytes, input), turn, metadata.orientation);
   if (metadata.space === 'cmyk') return rgbFromCmyk(image);
   return metadata.hasAlpha ? overWhite(image) : image;
 }

@@ -1,9 +1,10 @@
 /** What a record of an image says beside its pixels: for data sets that are checked, deduplicated and sorted by date. */
 
 import { createHash } from 'node:crypto';
-import { readExif } from './decode.js';
+import { avifBlocks } from './decode.js';
 import { timeTaken } from './exif.js';
 import { type PhotoFormat, sniff } from './format.js';
+import { embeddedBlocks } from './metadata/embedded.js';
 
 export interface ImageDetails {
   /** Size of the file, or of the member of an archive. */
@@ -23,11 +24,19 @@ export interface ImageDetails {
 export async function describeImage(bytes: Buffer): Promise<ImageDetails> {
   const kind = sniff(bytes);
   const format = 'format' in kind ? kind.format : null;
-  const exif = format === null ? undefined : await readExif(bytes, format);
   return {
     bytes: bytes.length,
     sha256: createHash('sha256').update(bytes).digest('hex'),
     format,
-    taken: exif === undefined ? null : timeTaken(exif),
+    taken: format === null ? null : await taken(bytes, format),
   };
+}
+
+async function taken(bytes: Buffer, format: PhotoFormat): Promise<string | null> {
+  const { exif, otherExif } = format === 'avif' ? await avifBlocks(bytes) : embeddedBlocks(bytes, format);
+  for (const data of [exif, otherExif]) {
+    const time = data === undefined ? null : timeTaken(data);
+    if (time !== null) return time;
+  }
+  return null;
 }

@@ -40,7 +40,7 @@ export const imageFlags = group('MODEL', {
   'auto-orient': toggle({
     allowNo: true,
     default: true,
-    summary: 'Turn photos upright by their EXIF data; off: as torchvision and Keras do.',
+    summary: 'Turn photos upright by their EXIF or XMP; off: as stored, and TIFF turned, as Pillow loads them.',
   }),
   decode: value(oneOf(['exact', 'fast']), {
     helpValue: 'exact|fast',
