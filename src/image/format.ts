@@ -1,7 +1,10 @@
 /** Recognises files by their first bytes: only photo formats go to a decoder, whatever the extension says. */
 
-/** Bytes looked at. A major brand and the usual number of compatible brands of an AVIF file fit in. */
-const HEAD_BYTES = 64;
+import { kindOf, otherKind, RAW_PHOTOS, type Signature } from './other-kinds.js';
+import { rawTiff } from './raw-photo.js';
+
+/** Bytes looked at: the brands of an AVIF fit in, and what stands before the first element of an SVG. */
+const HEAD_BYTES = 512;
 
 /** The formats that are decoded, as people write them. */
 export const FORMAT_NAMES = {
@@ -17,12 +20,6 @@ export type PhotoFormat = keyof typeof FORMAT_NAMES;
 
 export type Sniffed = { readonly format: PhotoFormat } | { readonly other: string };
 
-/** `other` of what has no known signature and is not text. */
-export const UNKNOWN_KIND = 'data of an unknown kind';
-
-/** Bytes at the start, Latin-1; a `?` stands for any byte. */
-type Signature = string;
-
 const PHOTOS: readonly (readonly [PhotoFormat, Signature])[] = [
   ['jpeg', '\xff\xd8\xff'],
   ['png', '\x89PNG\r\n\x1a\n'],
@@ -35,48 +32,29 @@ const PHOTOS: readonly (readonly [PhotoFormat, Signature])[] = [
   ['tiff', 'MM\0+'],
 ];
 
-/** What else lies about in folders of photos, in words. */
-const OTHERS: readonly (readonly [string, Signature])[] = [
-  ['a video', 'RIFF????AVI '],
-  ['a video', '\x1aE\xdf\xa3'],
-  ['sound', 'RIFF????WAVE'],
-  ['BMP', 'BM????\0\0\0\0'],
-  ['JPEG XL', '\xff\x0a'],
-  ['JPEG XL', '\0\0\0\x0cJXL '],
-  ['JPEG 2000', '\0\0\0\x0cjP  '],
-  ['a Photoshop document', '8BPS'],
-  ['an icon', '\0\0\x01\0'],
-  ['PDF', '%PDF'],
-  ['PostScript', '%!PS'],
-  ['a ZIP archive', 'PK\x03\x04'],
-  ['a gzip archive', '\x1f\x8b'],
-  ['a bzip2 archive', 'BZh'],
-  ['an XZ archive', '\xfd7zXZ\0'],
-  ['a Zstandard archive', '\x28\xb5\x2f\xfd'],
-  ['a 7-Zip archive', "7z\xbc\xaf'\x1c"],
-  ['a RAR archive', 'Rar!\x1a\x07'],
-  ['PGM', 'P5'],
-  ['PPM', 'P6'],
+const AVIF_BRANDS = ['avif', 'avis'];
+
+/** Other brands of ISO base media, the most telling first: what has none of them is a video. */
+const BRANDS: readonly (readonly [string, readonly string[]])[] = [
+  ['a raw photo (Canon CR3)', ['crx ']],
+  ['HEIC', ['heic', 'heix', 'heim', 'heis']],
+  ['a HEIC sequence', ['hevc', 'hevx', 'hevm', 'hevs']],
+  ['JPEG XL', ['jxl ']],
+  ['JPEG 2000', ['jp2 ', 'jpx ', 'jpm ', 'j2ki', 'j2is']],
+  ['HEIF', ['mif1', 'mif2', 'msf1', 'avci', 'avcs', 'jpeg', 'jpgs', 'vvic', 'vvis']],
+  ['sound', ['M4A ', 'M4B ', 'M4P ']],
 ];
 
-const AVIF_BRANDS = ['avif', 'avis'];
-const HEIC_BRANDS = ['heic', 'heix', 'hevc', 'heim', 'heis', 'mif1', 'msf1'];
-
 /** `other` completes the sentence "but received …". */
-export function sniff(bytes: Uint8Array): Sniffed {
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, HEAD_BYTES)).toString('latin1');
-  const photo = PHOTOS.find(([, signature]) => startsWith(head, signature));
-  if (photo !== undefined) return { format: photo[0] };
-  if (startsWith(head, '????ftyp')) return isoMedia(head);
-  const other = OTHERS.find(([, signature]) => startsWith(head, signature));
-  return { other: other?.[0] ?? textKind(head) };
-}
-
-function startsWith(head: string, signature: Signature): boolean {
-  for (let i = 0; i < signature.length; i += 1) {
-    if (signature[i] !== '?' && signature[i] !== head[i]) return false;
-  }
-  return true;
+export function sniff(bytes: Buffer): Sniffed {
+  const head = bytes.toString('latin1', 0, HEAD_BYTES);
+  const raw = kindOf(RAW_PHOTOS, head);
+  if (raw !== undefined) return { other: raw };
+  const format = kindOf(PHOTOS, head);
+  const rawKind = format === 'tiff' ? rawTiff(bytes) : undefined;
+  if (rawKind !== undefined) return { other: rawKind };
+  if (format !== undefined) return { format };
+  return head.startsWith('ftyp', 4) ? isoMedia(head) : { other: otherKind(bytes, head) };
 }
 
 /** ISO base media (AVIF, HEIC, MP4 …): box size, "ftyp", major brand, version, compatible brands, 4 bytes each. */
@@ -85,16 +63,5 @@ function isoMedia(head: string): Sniffed {
   const brands = [head.slice(8, 12)];
   for (let at = 16; at + 4 <= boxEnd; at += 4) brands.push(head.slice(at, at + 4));
   if (brands.some((brand) => AVIF_BRANDS.includes(brand))) return { format: 'avif' };
-  return { other: brands.some((brand) => HEIC_BRANDS.includes(brand)) ? 'HEIC' : 'a video' };
-}
-
-function textKind(head: string): string {
-  const text = head
-    .replace(/^\xef\xbb\xbf/, '')
-    .trimStart()
-    .toLowerCase();
-  if (text.startsWith('<svg')) return 'SVG';
-  if (text.startsWith('<?xml')) return text.includes('<svg') ? 'SVG' : 'XML';
-  if (text.startsWith('<!doctype html') || text.startsWith('<html')) return 'HTML';
-  return /^[\t\n\r\x20-\x7e\x80-\xff]*$/.test(head) ? 'text' : UNKNOWN_KIND;
+  return { other: BRANDS.find(([, known]) => brands.some((brand) => known.includes(brand)))?.[0] ?? 'a video' };
 }

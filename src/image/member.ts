@@ -24,7 +24,7 @@ export function damagedArchive(kind: 'tar' | 'ZIP', cause?: unknown): ImageError
 }
 
 /** For a file that does not begin as an archive does; `head` are its first bytes, unpacked by gzip where they were packed. */
-export function notAnArchive(head: Uint8Array): ImageError {
+export function notAnArchive(head: Buffer): ImageError {
   const kind = sniff(head);
   const received = 'format' in kind ? FORMAT_NAMES[kind.format] : kind.other;
   return new ImageError('UNSUPPORTED_FORMAT', `Expected a tar, tar.gz or ZIP archive but received ${received}.`);

@@ -5,8 +5,9 @@ import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, type ZlibOptions } from 'node:zlib';
 import { extract, type Header } from 'tar-stream';
 import { toByteString } from './bytes.js';
-import { sniff, UNKNOWN_KIND } from './format.js';
+import { sniff } from './format.js';
 import { type ArchiveMember, damagedArchive, notAnArchive } from './member.js';
+import { UNKNOWN_KIND } from './other-kinds.js';
 import { MAX_FILE_BYTES, tooLarge } from './read.js';
 
 /** Headers and contents come in blocks of this many bytes; blocks of zeros end the archive. */
