@@ -25,6 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   '@tensorflow/tfjs-node': ['model'],
   sharp: ['image'],
+  'bmp-ts': ['image'],
   'fast-glob': ['image'],
   'tar-stream': ['image'],
   yauzl: ['image', 'model'],

@@ -2,6 +2,7 @@
 
 import sharp, { type Metadata, type Region, type Sharp, type SharpOptions } from 'sharp';
 import { ImageError } from '../errors.js';
+import { bmpSize, decodeBmp } from './bmp.js';
 import { FORMAT_NAMES, type PhotoFormat } from './format.js';
 import { CHANNELS, cropOffset, resizedSize, type Size } from './geometry.js';
 import type { EmbeddedBlocks } from './metadata/embedded.js';
@@ -53,6 +54,7 @@ sharp.unblock({
  */
 export async function decodeImage(bytes: Buffer, format: PhotoFormat, options: DecodeOptions): Promise<DecodedImage> {
   try {
+    if (format === 'bmp') return await decodeBitmap(bytes, options);
     const input: SharpOptions = {
       // Colour profiles are ignored, as Pillow does. Cut-off and corrupt data fail; mere warnings do not.
       ignoreIcc: true,
@@ -68,6 +70,15 @@ export async function decodeImage(bytes: Buffer, format: PhotoFormat, options: D
   } catch (error) {
     throw error instanceof ImageError ? error : damaged(format, error);
   }
+}
+
+/** libvips does not read BMP: its pixels come from elsewhere, and have no orientation. */
+async function decodeBitmap(bytes: Buffer, options: DecodeOptions): Promise<DecodedImage> {
+  checkSize(bmpSize(bytes), options.maxPixels);
+  const { data, width, height, channels } = decodeBmp(bytes);
+  const image = sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
+  const size = { width, height };
+  return { pixels: await cropped(channels === 4 ? await overWhite(image) : image, size, options), ...size };
 }
 
 /** What libvips finds in an AVIF. Nothing where the image is damaged before it. */

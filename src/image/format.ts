@@ -14,6 +14,7 @@ export const FORMAT_NAMES = {
   gif: 'GIF',
   tiff: 'TIFF',
   avif: 'AVIF',
+  bmp: 'BMP',
 } as const;
 
 export type PhotoFormat = keyof typeof FORMAT_NAMES;
@@ -31,6 +32,9 @@ const PHOTOS: readonly (readonly [PhotoFormat, Signature])[] = [
   ['tiff', 'II+\0'], // BigTIFF
   ['tiff', 'MM\0+'],
 ];
+
+/** Header sizes of BMP, which follow its own 14 bytes: of OS/2, and of Windows from version 3 to 5. */
+const BMP_HEADERS: readonly number[] = [12, 16, 40, 52, 56, 64, 108, 124];
 
 const AVIF_BRANDS = ['avif', 'avis'];
 
@@ -54,7 +58,13 @@ export function sniff(bytes: Buffer): Sniffed {
   const rawKind = format === 'tiff' ? rawTiff(bytes) : undefined;
   if (rawKind !== undefined) return { other: rawKind };
   if (format !== undefined) return { format };
+  if (isBmp(bytes)) return { format: 'bmp' };
   return head.startsWith('ftyp', 4) ? isoMedia(head) : { other: otherKind(bytes, head) };
+}
+
+/** "BM" is text as well: the size of the header that follows it says more. */
+function isBmp(bytes: Buffer): boolean {
+  return bytes.length >= 18 && bytes.toString('latin1', 0, 2) === 'BM' && BMP_HEADERS.includes(bytes.readUInt32LE(14));
 }
 
 /** ISO base media (AVIF, HEIC, MP4 …): box size, "ftyp", major brand, version, compatible brands, 4 bytes each. */

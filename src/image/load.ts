@@ -4,11 +4,16 @@ import { ImageError } from '../errors.js';
 import { type DecodedImage, type DecodeOptions, decodeImage } from './decode.js';
 import { describeImage, type ImageDetails } from './describe.js';
 import type { ImageFile } from './find.js';
-import { sniff } from './format.js';
+import { FORMAT_NAMES, sniff } from './format.js';
 import { emptyError, readImageFile } from './read.js';
 
 export type { DecodeMode } from './decode.js';
 export type { ImageDetails } from './describe.js';
+
+/** `JPEG, PNG … or BMP`. */
+const DECODED = Object.values(FORMAT_NAMES)
+  .join(', ')
+  .replace(/, (\w+)$/, ' or $1');
 
 export interface LoadOptions extends DecodeOptions {
   /** Give `details` of the file too; false unless said. */
@@ -64,10 +69,7 @@ async function bytesOf(source: ImageSource): Promise<Buffer> {
 async function decodeBytes(bytes: Buffer, options: LoadOptions): Promise<DecodedImage> {
   const kind = sniff(bytes);
   if ('other' in kind) {
-    throw new ImageError(
-      'UNSUPPORTED_FORMAT',
-      `Expected JPEG, PNG, WebP, GIF, TIFF or AVIF but received ${kind.other}.`,
-    );
+    throw new ImageError('UNSUPPORTED_FORMAT', `Expected ${DECODED} but received ${kind.other}.`);
   }
   return decodeImage(bytes, kind.format, options);
 }

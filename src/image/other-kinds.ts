@@ -121,9 +121,6 @@ const INSIDE: readonly (readonly [string, number, string])[] = [
   ['a Windows metafile', 40, ' EMF\0\0\x01\0'],
 ];
 
-/** Header sizes of BMP, which follow its own 14 bytes: of OS/2, and of Windows from 3 to 5. */
-const BMP_HEADERS: readonly number[] = [12, 16, 40, 52, 56, 64, 108, 124];
-
 const NETPBM: Readonly<Record<string, string>> = { 1: 'PBM', 2: 'PGM', 3: 'PPM', 4: 'PBM', 5: 'PGM', 6: 'PPM' };
 
 const TGA_HEADER_BYTES = 18;
@@ -134,7 +131,6 @@ export function otherKind(bytes: Buffer, head: string): string {
   return (
     kindOf(OTHERS, head) ??
     INSIDE.find(([, at, magic]) => head.startsWith(magic, at))?.[0] ??
-    bmp(bytes) ??
     netpbm(head) ??
     icon(bytes) ??
     (bytes.toString('latin1', Math.max(0, bytes.length - TGA_FOOTER.length)) === TGA_FOOTER ? 'TGA' : undefined) ??
@@ -153,11 +149,6 @@ export function startsWith(head: string, signature: Signature): boolean {
     if (signature[i] !== '?' && signature[i] !== head[i]) return false;
   }
   return true;
-}
-
-function bmp(bytes: Buffer): string | undefined {
-  if (bytes.length < 18 || bytes.toString('latin1', 0, 2) !== 'BM') return undefined;
-  return BMP_HEADERS.includes(bytes.readUInt32LE(14)) ? 'BMP' : undefined;
 }
 
 /** A `P`, a digit, and white space or a comment. */

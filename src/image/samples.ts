@@ -1,6 +1,7 @@
 /** Images to measure with: photograph-like ones made of noise, and any image without its compression. */
 
 import sharp from 'sharp';
+import { sniff } from './format.js';
 import { CHANNELS, type Size } from './geometry.js';
 
 /** Like most photographs of ImageNet, in pixels. */
@@ -73,10 +74,12 @@ function generator(seed: number): () => number {
 }
 
 /**
- * The pixels of an encoded image, upright, RGB, as an uncompressed TIFF: decoding it is only copying. Rejects with
- * sharp's own error for an image that is damaged.
+ * The pixels of an encoded image, upright, RGB, as an uncompressed TIFF: decoding it is only copying. A BMP has no
+ * compression and stays as it is. Rejects with sharp's own error for an image that is damaged.
  */
 export async function withoutCompression(bytes: Buffer): Promise<Buffer> {
+  const kind = sniff(bytes);
+  if ('format' in kind && kind.format === 'bmp') return bytes;
   return await sharp(bytes, { ignoreIcc: true })
     .autoOrient()
     .flatten({ background: 'white' })

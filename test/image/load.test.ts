@@ -126,7 +126,6 @@ describe('what is no photo fails with UNSUPPORTED_FORMAT, naming what it is', ()
     ['P6 1 1 255 abc', 'PPM'],
     ['hello, this is a note', 'text'],
     ['<!DOCTYPE html><title>404</title>', 'HTML'],
-    [Buffer.from('BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0', 'latin1'), 'BMP'],
     [Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1'), 'HEIC'],
     [Buffer.from('\0\0\0\x18ftypisom\0\0\0\0isommp41', 'latin1'), 'a video'],
     [Buffer.from('PK\x03\x04', 'latin1'), 'a ZIP archive'],
@@ -134,7 +133,7 @@ describe('what is no photo fails with UNSUPPORTED_FORMAT, naming what it is', ()
   ])('%# %s', async (content, kind) => {
     const { code, message } = await failure(file('photo.jpg', content));
     expect(code).toBe('UNSUPPORTED_FORMAT');
-    expect(message).toBe(`Expected JPEG, PNG, WebP, GIF, TIFF or AVIF but received ${kind}.`);
+    expect(message).toBe(`Expected JPEG, PNG, WebP, GIF, TIFF, AVIF or BMP but received ${kind}.`);
   });
 });
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { loadImage } from '../../src/image/load.js';
@@ -33,6 +34,14 @@ describe('withoutCompression', () => {
     const [a, b] = await Promise.all([load(photo), withoutCompression(photo).then(load)]);
     expect(b.width).toBe(500);
     expect(Buffer.from(b.pixels).equals(Buffer.from(a.pixels))).toBe(true);
+  });
+
+  it('leaves a BMP as it is', async () => {
+    const { file } = JSON.parse(readFileSync(new URL('../../fixtures/expected/bmp.json', import.meta.url), 'utf8'))[
+      '24'
+    ];
+    const bmp = Buffer.from(file, 'base64');
+    expect(await withoutCompression(bmp)).toBe(bmp);
   });
 
   it('turns a photo upright and lays transparency over white', async () => {
