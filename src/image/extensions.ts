@@ -3,7 +3,7 @@
 import { basename, extname } from 'node:path/posix';
 
 /** The formats that are decoded, by their usual extensions. */
-export const IMAGE_EXTENSIONS = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'tif', 'tiff', 'avif'] as const;
+export const IMAGE_EXTENSIONS = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'tif', 'tiff', 'avif', 'bmp'] as const;
 
 /** What names of archives end with, longest first. */
 const ARCHIVE_ENDS = ['.tar.gz', '.tgz', '.tar', '.zip'] as const;
