@@ -6,6 +6,7 @@ import { bmpSize, decodeBmp } from './bmp.js';
 import { FORMAT_NAMES, type PhotoFormat } from './format.js';
 import { CHANNELS, cropOffset, resizedSize, type Size } from './geometry.js';
 import type { EmbeddedBlocks } from './metadata/embedded.js';
+import { isHeifCropped } from './metadata/heif.js';
 import { type Orientation, remainingTurn, turned, turnedSize } from './orientation.js';
 import { resample } from './resample.js';
 import { sourceSpan } from './taps.js';
@@ -62,6 +63,7 @@ export async function decodeImage(bytes: Buffer, format: PhotoFormat, options: D
       limitInputPixels: false,
     };
     const metadata = await sharp(bytes, input).metadata();
+    if (format === 'avif' && isHeifCropped(bytes)) throw croppedAvif();
     const turn = remainingTurn(bytes, format, metadata, options.autoOrient);
     const size = turnedSize(metadata, turn);
     checkSize(size, options.maxPixels);
@@ -88,6 +90,11 @@ export async function avifBlocks(bytes: Buffer): Promise<EmbeddedBlocks> {
   } catch {
     return {};
   }
+}
+
+/** libheif cannot be told to leave the crop out, and Pillow has no way to apply it. */
+function croppedAvif(): ImageError {
+  return new ImageError('UNSUPPORTED_FORMAT', 'Expected an AVIF as it is stored but received one with a crop (clap).');
 }
 
 function checkSize({ width, height }: Size, maxPixels: number): void {

@@ -23,17 +23,25 @@ interface Case {
   readonly taken: string | null;
 }
 
-const cases = Object.entries(JSON.parse(fs.readFileSync(EXPECTED, 'utf8')) as Record<string, Case>).map(
+const CROPPED = 'cropped.avif';
+
+const all = Object.entries(JSON.parse(fs.readFileSync(EXPECTED, 'utf8')) as Record<string, Case>).map(
   ([name, { file, ...expected }]) => ({ name, bytes: fileOf(file), ...expected }),
 );
+
+const cases = all.filter(({ name }) => name !== CROPPED);
 
 function fileOf(base64: string): Buffer {
   return Buffer.from(base64, 'base64');
 }
 
-async function expectSquare(name: string, bytes: Buffer, expected: Square, options: Partial<LoadOptions>) {
+function load(name: string, bytes: Buffer, options: Partial<LoadOptions> = {}) {
   const source = { file: Buffer.from(name), member: { content: bytes, size: bytes.length, archiveMtimeNs: 0n } };
-  const { width, height, pixels } = await loadImage(source, { ...OPTIONS, ...options });
+  return loadImage(source, { ...OPTIONS, ...options });
+}
+
+async function expectSquare(name: string, bytes: Buffer, expected: Square, options: Partial<LoadOptions>) {
+  const { width, height, pixels } = await load(name, bytes, options);
   expect([width, height]).toEqual(expected.size);
   const differences = fileOf(expected.pixels).map((value, i) => Math.abs(value - (pixels[i] as number)));
   expect(Math.max(...differences)).toBeLessThanOrEqual(TOLERANCE[name.split('.').at(-1) as string] ?? 0);
@@ -56,5 +64,14 @@ describe('a photo is turned as Pillow turns it', () => {
 describe('a photo was taken when Pillow says', () => {
   test.each(cases)('$name: $taken', async ({ bytes, taken }) => {
     expect((await describeImage(bytes)).taken).toBe(taken);
+  });
+});
+
+test('an AVIF with a crop, which libheif applies and Pillow does not, is refused', async () => {
+  const { bytes, loaded } = all.find(({ name }) => name === CROPPED) as (typeof all)[number];
+  expect(loaded.size).toEqual([8, 12]);
+  await expect(load(CROPPED, bytes)).rejects.toMatchObject({
+    code: 'UNSUPPORTED_FORMAT',
+    message: 'Expected an AVIF as it is stored but received one with a crop (clap).',
   });
 });

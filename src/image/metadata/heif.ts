@@ -1,4 +1,7 @@
-/** How an AVIF says that its picture is to be turned: `irot` and `imir` (ISO/IEC 23008-12, 6.5.10 and 6.5.12). */
+/**
+ * How an AVIF says that its picture is to be turned or cropped: `irot`, `imir` (ISO/IEC 23008-12, 6.5.10 and 6.5.12) and `clap`
+ * (ISO/IEC 14496-12, 12.1.4).
+ */
 
 /** `quarters` to the left, or a mirror: 'columns' swaps left and right, 'rows' swaps top and bottom. */
 export type HeifTurn = { readonly quarters: number } | { readonly mirror: 'columns' | 'rows' };
@@ -16,24 +19,40 @@ const MAX_BOXES = 4096;
 
 /** Those of the primary item in the order in which the file lists them, which is the order in which libheif applies them. */
 export function heifTurns(bytes: Buffer): readonly HeifTurn[] {
+  return propertiesOf(bytes, (properties) => properties.flatMap(turnOf)) ?? [];
+}
+
+/** Whether `clap` takes away some of the primary item: libheif obeys it, and Pillow does not. */
+export function isHeifCropped(bytes: Buffer): boolean {
+  const isCropped = propertiesOf(bytes, (properties) => {
+    const clap = contentOf(properties, 'clap');
+    const ispe = contentOf(properties, 'ispe');
+    if (clap.length === 0) return false;
+    // Fractions: the width and the height, each a number and what divides it.
+    return [0, 1].some((n) => clap.readUInt32BE(8 * n) !== clap.readUInt32BE(8 * n + 4) * ispe.readUInt32BE(4 + 4 * n));
+  });
+  return isCropped ?? false;
+}
+
+/** What `read` makes of the properties of the primary item; `undefined` where the boxes are damaged. */
+function propertiesOf<Result>(bytes: Buffer, read: (properties: readonly Box[]) => Result): Result | undefined {
   try {
     const meta = contentOf(boxes(bytes), 'meta').subarray(FULL_BOX_BYTES);
     const inMeta = [...boxes(meta)];
     const properties = [...boxes(contentOf(inMeta, 'iprp'))];
     const all = [...boxes(contentOf(properties, 'ipco'))];
-    return indices(contentOf(properties, 'ipma'), primaryItem(contentOf(inMeta, 'pitm'))).flatMap((index) =>
-      turnOf(all[index - 1]),
-    );
+    const own = indices(contentOf(properties, 'ipma'), primaryItem(contentOf(inMeta, 'pitm')));
+    return read(own.map((index) => all[index - 1]).filter((box) => box !== undefined));
   } catch (error) {
     // A number beyond the end of its box: the decoder says what is wrong with the file.
-    if (error instanceof RangeError) return [];
+    if (error instanceof RangeError) return undefined;
     throw error;
   }
 }
 
-function turnOf(box: Box | undefined): HeifTurn[] {
-  if (box?.type === 'irot') return [{ quarters: box.content.readUInt8() & 3 }];
-  if (box?.type === 'imir') return [{ mirror: (box.content.readUInt8() & 1) === 1 ? 'columns' : 'rows' }];
+function turnOf(box: Box): HeifTurn[] {
+  if (box.type === 'irot') return [{ quarters: box.content.readUInt8() & 3 }];
+  if (box.type === 'imir') return [{ mirror: (box.content.readUInt8() & 1) === 1 ? 'columns' : 'rows' }];
   return [];
 }
 
