@@ -32,7 +32,9 @@ const TURNS: Readonly<Record<Orientation, Turn>> = {
 };
 
 const ORIENTATION = 0x0112;
-const XMP_NAME = 'tiff:Orientation';
+/** A packet has some kilobytes; one with a preview in it has a few hundred. */
+const MAX_XMP_BYTES = 16 * 1024 ** 2;
+
 const WANTED: ReadonlySet<number> = new Set([ORIENTATION]);
 
 /**
@@ -105,12 +107,8 @@ function avifOrientation(turns: readonly HeifTurn[], { exif, xmp }: EmbeddedBloc
 
 /** The digit after the first `tiff:Orientation="` or `<tiff:Orientation>`. */
 function xmpNumber(xmp: Buffer | undefined): number | undefined {
-  for (let at = xmp?.indexOf(XMP_NAME) ?? -1; xmp !== undefined && at >= 0; at = xmp.indexOf(XMP_NAME, at)) {
-    at += XMP_NAME.length;
-    const digit = /^(?:="|>)([0-9])/.exec(xmp.toString('latin1', at, at + 3))?.[1];
-    if (digit !== undefined) return Number(digit);
-  }
-  return undefined;
+  const digit = /tiff:Orientation(?:="|>)([0-9])/.exec(xmp?.toString('latin1', 0, MAX_XMP_BYTES) ?? '')?.[1];
+  return digit === undefined ? undefined : Number(digit);
 }
 
 function asOrientation(value: number | undefined): Orientation {

@@ -14,8 +14,9 @@ interface Box {
 /** Version and flags, which the content of some boxes begins with. */
 const FULL_BOX_BYTES = 4;
 
-/** Far more than any image has; the rest of a hostile file is not looked at. */
+/** Far more boxes, and far more items, than any image has; the rest of a hostile file is not looked at. */
 const MAX_BOXES = 4096;
+const MAX_ITEMS = 0xffff;
 
 /** Those of the primary item in the order in which the file lists them, which is the order in which libheif applies them. */
 export function heifTurns(bytes: Buffer): readonly HeifTurn[] {
@@ -81,7 +82,7 @@ function primaryItem(pitm: Buffer): number {
 /** The properties of an item, as numbers from 1 into `ipco` (ISO/IEC 23008-12, 9.3.1). */
 function indices(ipma: Buffer, item: number): number[] {
   const [wideItems, wideIndices] = [ipma.readUInt8() > 0, (ipma.readUInt8(3) & 1) === 1];
-  const entries = ipma.readUInt32BE(FULL_BOX_BYTES);
+  const entries = Math.min(ipma.readUInt32BE(FULL_BOX_BYTES), MAX_ITEMS);
   let at = FULL_BOX_BYTES + 4;
   for (let entry = 0; entry < entries; entry += 1) {
     const id = wideItems ? ipma.readUInt32BE(at) : ipma.readUInt16BE(at);

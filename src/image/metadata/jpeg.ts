@@ -7,6 +7,9 @@ const SOS = 0xda;
 const COM = 0xfe;
 const APP1 = 0xe1;
 
+/** A photo has some tens before its first scan; the rest of a hostile file is not looked at. */
+const MAX_MARKERS = 100_000;
+
 /** Of a segment's length, which counts itself. */
 const LENGTH_BYTES = 2;
 
@@ -17,11 +20,14 @@ const XMP = Buffer.from('http://ns.adobe.com/xap/1.0/\0');
 export function readJpegBlocks(bytes: Buffer): EmbeddedBlocks {
   const exif: Buffer[] = [];
   let xmp: Buffer | undefined;
-  for (let at = bytes.indexOf(0xff); at >= 0 && at + 1 < bytes.length; at = bytes.indexOf(0xff, at)) {
-    at += 1;
-    const marker = bytes[at] as number;
-    if (marker === SOS) break;
-    if (marker === 0xff) continue; // a byte of filling
+  let at = 0;
+  for (let n = 0; n < MAX_MARKERS; n += 1) {
+    at = bytes.indexOf(0xff, at);
+    if (at < 0) break;
+    // Several are a marker too: the first ones fill up.
+    while (bytes[at] === 0xff) at += 1;
+    const marker = bytes[at];
+    if (marker === undefined || marker === SOS) break;
     at += 1;
     if (!hasLength(marker) || at + LENGTH_BYTES > bytes.length) continue;
     const length = Math.max(bytes.readUInt16BE(at), LENGTH_BYTES);

@@ -8,6 +8,9 @@ const SIGNATURE_BYTES = 8;
 const CHUNK_HEADER_BYTES = 8;
 const SUM_BYTES = 4;
 
+/** As many as the largest file that is read has with 8 kB of pixels in each, and more; a hostile one can have empty ones. */
+const MAX_CHUNKS = 1_000_000;
+
 /** Texts that are looked for: XMP, and EXIF in hex as ImageMagick writes it. Pillow does not look at the last. */
 const XMP = 'XML:com.adobe.xmp';
 const RAW_EXIF = 'Raw profile type exif';
@@ -37,7 +40,7 @@ export function readPngBlocks(bytes: Buffer): EmbeddedBlocks {
   let exif: Buffer | undefined;
   let pixels = false;
   const texts = new Map<string, TextChunk>();
-  for (let at = SIGNATURE_BYTES; at + CHUNK_HEADER_BYTES <= bytes.length; ) {
+  for (let at = SIGNATURE_BYTES, n = 0; at + CHUNK_HEADER_BYTES <= bytes.length && n < MAX_CHUNKS; n += 1) {
     const length = bytes.readUInt32BE(at);
     const name = bytes.toString('latin1', at + 4, at + CHUNK_HEADER_BYTES);
     at += CHUNK_HEADER_BYTES;

@@ -6,6 +6,9 @@ import type { EmbeddedBlocks } from './embedded.js';
 const HEADER_BYTES = 12;
 const CHUNK_HEADER_BYTES = 8;
 
+/** An animation has one for each frame; a hostile file can have empty ones. */
+const MAX_CHUNKS = 1_000_000;
+
 /** Bits of the first byte of `VP8X`. */
 const HAS_EXIF = 0x08;
 const HAS_XMP = 0x04;
@@ -15,7 +18,7 @@ export function readWebpBlocks(bytes: Buffer): EmbeddedBlocks {
   let flags: number | undefined;
   let exif: Buffer | undefined;
   let xmp: Buffer | undefined;
-  for (let at = HEADER_BYTES; at + CHUNK_HEADER_BYTES < bytes.length; ) {
+  for (let at = HEADER_BYTES, n = 0; at + CHUNK_HEADER_BYTES < bytes.length && n < MAX_CHUNKS; n += 1) {
     const name = bytes.toString('latin1', at, at + 4);
     const length = bytes.readUInt32LE(at + 4);
     const data = bytes.subarray(at + CHUNK_HEADER_BYTES, at + CHUNK_HEADER_BYTES + length);
