@@ -27,7 +27,6 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   sharp: ['image'],
   'bmp-ts': ['image'],
   'fast-glob': ['image'],
-  'tar-stream': ['image'],
   yauzl: ['image', 'model'],
   yazl: ['model'],
   h5wasm: ['model'],

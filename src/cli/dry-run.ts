@@ -6,14 +6,15 @@ import { printable } from '../output/printable.js';
 import { streamSink } from '../output/stream-sink.js';
 import { untilAborted } from '../stream.js';
 import { formatCount } from './rate.js';
+import { passedOverLine } from './run-report.js';
 import type { Interruption } from './signals.js';
 
-/** Prints the shown paths to stdout and their number to stderr. */
+/** Prints the shown paths to stdout; their number, and that of what is passed over, to stderr. */
 export async function listInputs(
   images: ImageList,
   quiet: boolean,
   interruption: Interruption,
-  { say }: { readonly say: (line: string) => void },
+  { say, notice }: { readonly say: (line: string) => void; readonly notice: (message: string) => void },
 ): Promise<ExitCode> {
   const stdout = streamSink(process.stdout, 'stdout', () => interruption.stop());
   let count = 0;
@@ -23,6 +24,8 @@ export async function listInputs(
   }
   if (interruption.exitCode !== undefined) return interruption.exitCode;
   if (!quiet && !interruption.signal.aborted) {
+    const passedOver = passedOverLine(images.passedOver);
+    if (passedOver !== undefined) notice(passedOver);
     say(`${formatCount(count)} ${count === 1 ? 'image' : 'images'} would be read.`);
   }
   return ExitCode.Ok;

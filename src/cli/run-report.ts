@@ -1,5 +1,6 @@
 /** What a run says on stderr besides its progress: failed images, the closing line. */
 
+import type { PassedOver } from '../image/passed-over.js';
 import { printable } from '../output/printable.js';
 import type { FailedRow } from '../output/records.js';
 import type { RunCounts } from '../services/run.js';
@@ -51,6 +52,26 @@ export function closingLine({ counts, seconds, imagesPerSecond, output }: Ending
   const arrow = output === undefined ? '' : ` → ${printable(output)}`;
   const speed = imagesPerSecond === 0 ? '' : ` (${formatSpeed(imagesPerSecond)} img/s)`;
   return `${images} in ${formatDuration(seconds)}${speed}${skipped}${failed}${arrow}`;
+}
+
+/** Other extensions that are named. */
+const MAX_EXTENSIONS_NAMED = 3;
+
+/** `12 files with other extensions (10 .heic, 2 .mp4), 3 links passed over.`; `undefined` where nothing was. */
+export function passedOverLine(passedOver: PassedOver): string | undefined {
+  const { others, links, hidden } = passedOver;
+  const named = passedOver.topExtensions(MAX_EXTENSIONS_NAMED).map(([name, files]) => `${formatCount(files)} ${name}`);
+  const list = named.length === 0 ? '' : ` (${named.join(', ')})`;
+  const parts = [
+    ...(others === 0 ? [] : [`${plural(others, 'file with another extension', 'files with other extensions')}${list}`]),
+    ...(links === 0 ? [] : [plural(links, 'link')]),
+    ...(hidden === 0 ? [] : [plural(hidden, 'hidden file or folder', 'hidden files or folders')]),
+  ];
+  return parts.length === 0 ? undefined : `${parts.join(', ')} passed over.`;
+}
+
+function plural(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${formatCount(count)} ${count === 1 ? noun : nouns}`;
 }
 
 /** Of a run that found its output finished. */

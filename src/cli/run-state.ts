@@ -96,7 +96,11 @@ export async function toRecord(run: Described, state: RunState, end: RunEnd): Pr
       format: run.output.format,
     },
     counts: { ...counts },
-    inputs: { total: state.total ?? (end.complete ? counts.seen : null), sha256: run.images.digest() },
+    inputs: {
+      total: state.total ?? (end.complete ? counts.seen : null),
+      sha256: run.images.digest(),
+      passedOver: run.images.passedOver.counts(),
+    },
     start: state.start.toISOString(),
     end: state.finish.toISOString(),
     seconds: rounded(seconds),

@@ -30,7 +30,7 @@ export interface StreamRun<Row> {
   readonly command: string;
   /** For the record. */
   readonly arguments: readonly string[];
-  readonly images: Pick<ImageList, 'digest' | 'listDigest'>;
+  readonly images: Pick<ImageList, 'digest' | 'listDigest' | 'passedOver'>;
   readonly events: AsyncIterable<RunEvent<Row>>;
   readonly output: RunOutput<Row>;
   readonly maxErrors: MaxErrors;

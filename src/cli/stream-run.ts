@@ -18,6 +18,7 @@ import {
   interruptionLine,
   MAX_FAILURES_NAMED,
   nothingToDoLine,
+  passedOverLine,
   readyLine,
 } from './run-report.js';
 import { type RunEnd, RunState, toRecord } from './run-state.js';
@@ -70,6 +71,8 @@ export async function streamRun<Row extends { readonly status: string }>(run: St
     }
     throw failure;
   } else if (complete && !run.quiet) {
+    const passedOver = passedOverLine(run.images.passedOver);
+    if (passedOver !== undefined) run.notice(passedOver);
     run.say(
       unchanged
         ? nothingToDoLine(state.counts, file)

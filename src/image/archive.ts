@@ -1,10 +1,12 @@
 /** Looks into an archive of images without unpacking it: tar, tar packed with gzip, ZIP. */
 
 import { ImageError } from '../errors.js';
+import { fileSource, gzipSource } from './byte-reader.js';
 import { toBuffer } from './bytes.js';
-import { type ArchiveMember, damagedArchive } from './member.js';
-import { chunksOf, emptyError, type OpenFile, openRegular, readAll, readError } from './read.js';
-import { gunzipped, tarMembers } from './tar.js';
+import { isHiddenPath } from './hidden.js';
+import { type ArchiveMember, damagedArchive, nameInside } from './member.js';
+import { emptyError, type OpenFile, openRegular, readAll, readError } from './read.js';
+import { tarMembers } from './tar.js';
 import { zipMembers } from './zip.js';
 
 /** What was read of a member of an archive, before anyone asks for it: an archive streams by only once. */
@@ -28,14 +30,18 @@ export interface ArchiveEntry {
   readonly failure?: ImageError;
 }
 
+/** Why a member is passed over: it is an image with a hidden name, a link, has another extension, is excluded. */
+export type PassedMember = 'hidden' | 'link' | 'other' | 'excluded';
+
 export interface ArchiveFilter {
   /** Whether a member's path is one of an image. */
   readonly isImage: (path: string) => boolean;
   /** Whether a path is not to be looked at. */
   readonly excluded: (path: string) => boolean;
+  /** Whether symbolic links are to have rows, which say that they are not followed; else they are passed over. */
+  readonly followSymlinks: boolean;
   /** Told of each member that is passed over. */
-  readonly onOther: () => void;
-  readonly onExcluded: () => void;
+  readonly onPassed: (why: PassedMember, path: string) => void;
   /** Whether the next entry's contents are to be read, asked once for each before it is yielded. */
   readonly isNextWanted: () => boolean;
 }
@@ -47,23 +53,22 @@ const ZIP = ['PK\x03\x04', 'PK\x05\x06', 'PK\x07\x08'];
 /** Bytes that tell the kind of archive. */
 const HEAD_BYTES = 4;
 
-/** Where macOS puts what its file system knows beside each file, under the file's own name. */
-const MACOS_FOLDER = '__MACOSX';
-
 /**
- * The images in the archive at `path` in its own order. Dot files and `__MACOSX` are passed over, and so is what is no
- * regular file. Never throws for what is wrong with the archive: that is its last entry, under the archive's own path.
+ * The images in the archive at `path` in its own order. Passed over are hidden names (see hidden.ts), folders, and
+ * symbolic links as in a folder; what else is no regular file has an entry that says so. Never throws for what is wrong
+ * with the archive: that is its last entry, under the archive's own path.
  */
 export async function* archiveEntries(path: string, filter: ArchiveFilter): AsyncGenerator<ArchiveEntry> {
   let file: OpenFile | undefined;
   try {
     file = await openRegular(toBuffer(path));
     for await (const member of await openMembers(file)) {
-      const shown = `${path}/${nameInside(member.name)}`;
-      const isFolder = member.name.endsWith('/'); // whatever else the archive says
-      if (isFolder || isHidden(shown.slice(path.length))) continue;
-      if (!filter.isImage(shown)) filter.onOther();
-      else if (filter.excluded(shown)) filter.onExcluded();
+      const inside = nameInside(member.name);
+      const shown = `${path}/${inside}`;
+      if (member.name.endsWith('/')) continue; // a folder, whatever else the archive says
+      const passed = whyPassed(member, inside, shown, filter);
+      if (passed === 'hidden' && !filter.isImage(shown)) continue;
+      if (passed !== undefined) filter.onPassed(passed, shown);
       else yield { file: path, path: shown, ...(await contents(member, file, filter.isNextWanted())) };
     }
   } catch (error) {
@@ -71,6 +76,18 @@ export async function* archiveEntries(path: string, filter: ArchiveFilter): Asyn
   } finally {
     await file?.handle.close();
   }
+}
+
+function whyPassed(
+  { isSymlink }: ArchiveMember,
+  inside: string,
+  shown: string,
+  { isImage, excluded, followSymlinks }: ArchiveFilter,
+): PassedMember | undefined {
+  if (isHiddenPath(inside)) return 'hidden';
+  if (isSymlink && !followSymlinks) return 'link';
+  if (!isImage(shown)) return 'other';
+  return excluded(shown) ? 'excluded' : undefined;
 }
 
 async function contents(member: ArchiveMember, { mtimeNs }: OpenFile, wanted: boolean): Promise<{ member?: Member }> {
@@ -84,23 +101,9 @@ async function openMembers(file: OpenFile): Promise<AsyncGenerator<ArchiveMember
   if (file.size === 0) throw emptyError('an archive');
   const head = await readAll(file.handle, Math.min(HEAD_BYTES, file.size));
   const starts = (signature: string) => head.toString('latin1', 0, signature.length) === signature;
-  if (starts(GZIP)) return tarMembers(gunzipped(chunksOf(file.handle)));
+  if (starts(GZIP)) return tarMembers(gzipSource(file));
   if (ZIP.some(starts)) return zipMembers(file);
-  return tarMembers(chunksOf(file.handle));
-}
-
-/** A name as a path below the archive: what would lead out of it, or to the root, does not. */
-function nameInside(name: string): string {
-  const parts: string[] = [];
-  for (const part of name.split('/')) {
-    if (part === '..') parts.pop();
-    else if (part !== '' && part !== '.') parts.push(part);
-  }
-  return parts.join('/');
-}
-
-function isHidden(name: string): boolean {
-  return name.split('/').some((part) => part.startsWith('.') || part === MACOS_FOLDER);
+  return tarMembers(fileSource(file));
 }
 
 function failureOf(error: NodeJS.ErrnoException): ImageError {

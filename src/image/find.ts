@@ -10,6 +10,7 @@ import { excludeFilter } from './exclude.js';
 import { type Extensions, isArchive, sortExtensions } from './extensions.js';
 import { listInputs } from './inputs.js';
 import { noInputs, type Seen } from './no-inputs.js';
+import { PassedOver } from './passed-over.js';
 import { readPathList } from './path-list.js';
 import { PathTable } from './path-table.js';
 
@@ -67,10 +68,15 @@ export interface ImageList {
   digest(): string;
   /** The same of all shown paths gone through so far, those of other shards too: one value for all shards at the end. */
   listDigest(): string;
+  /** What has been met so far and not taken: in folders all of it from the start, in archives and lists as they go by. */
+  readonly passedOver: PassedOver;
 }
 
 /** Files from which on a listing's garbage is worth a collection: 10 MB of it, some 30 ms. */
 const LONG_LIST = 10_000;
+
+/** Where members of archives that are passed over are counted. */
+const PASSED_MEMBERS = { hidden: 'hidden', link: 'links', excluded: 'excluded' } as const;
 
 const WHOLE = { index: 1, count: 1 };
 
@@ -87,7 +93,7 @@ export async function findImages(options: FindOptions): Promise<ImageList> {
     cwd,
     excluded: excludeFilter(options.exclude, cwd),
     extensions: sortExtensions(options.extensions),
-    seen: { missing: [], unreadable: [], others: 0, links: 0, excluded: 0 },
+    seen: { missing: [], unreadable: [], passedOver: new PassedOver() },
   };
   const { seen, excluded, extensions } = search;
   const listed = await listInputs({ ...options, cwd, excluded, isWanted: extensions.isWanted }, seen);
@@ -123,6 +129,7 @@ export async function findImages(options: FindOptions): Promise<ImageList> {
     files: files(),
     digest: () => selected.copy().digest('hex'),
     listDigest: () => all.copy().digest('hex'),
+    passedOver: seen.passedOver,
   };
 }
 
@@ -139,24 +146,25 @@ interface Search {
 async function* allEntries(
   inputs: PathTable,
   options: FindOptions,
-  { cwd, excluded, extensions, seen }: Search,
+  search: Search,
   isNextWanted: () => boolean,
 ): AsyncGenerator<ArchiveEntry> {
+  const { excluded, extensions, seen } = search;
+  const { passedOver } = seen;
   const filter: ArchiveFilter = {
     isImage: extensions.isImage,
     excluded,
-    onOther: () => {
-      seen.others += 1;
-    },
-    onExcluded: () => {
-      seen.excluded += 1;
+    followSymlinks: options.followSymlinks,
+    onPassed: (why, path) => {
+      if (why === 'other') passedOver.addOther(path);
+      else passedOver[PASSED_MEMBERS[why]] += 1;
     },
     isNextWanted,
   };
   /** Archives that had nothing to give, as long as nothing else has. */
   const barren: string[] = [];
   let any = false;
-  for await (const path of allPaths(inputs, options, cwd, excluded)) {
+  for await (const path of allPaths(inputs, options, search)) {
     if (isArchive(path)) {
       for await (const entry of archiveEntries(path, filter)) {
         any = true;
@@ -176,8 +184,7 @@ async function* allEntries(
 async function* allPaths(
   inputs: PathTable,
   { list, nullSeparated }: FindOptions,
-  cwd: string,
-  excluded: (path: string) => boolean,
+  { cwd, excluded, seen }: Search,
 ): AsyncGenerator<string> {
   yield* inputs;
   if (list === undefined) return;
@@ -185,7 +192,8 @@ async function* allPaths(
   for await (const entry of readPathList(list, { nullSeparated })) {
     const path = resolve(cwd, toByteString(entry));
     empty = false;
-    if (!excluded(path)) yield path;
+    if (excluded(path)) seen.passedOver.excluded += 1;
+    else yield path;
   }
   if (empty) throw noInputs();
 }

@@ -34,17 +34,15 @@ export async function listInputs(options: ListOptions, seen: Seen): Promise<read
     const before = byRealPath.get(real);
     if (before === undefined || path < before) byRealPath.set(real, path);
   };
-  const takeAll = (wanted: (path: string) => boolean, { files, unreadable, links, excluded, realPath }: Walk) => {
+  const takeAll = (wanted: (path: string) => boolean, { files, unreadable, realPath }: Walk) => {
     for (const file of files) {
       if (wanted(file)) take(file, realPath(file));
-      else seen.others += 1;
+      else seen.passedOver.addOther(file);
     }
     for (const folder of unreadable) {
       seen.unreadable.push(folder);
       take(folder, folder);
     }
-    seen.links += links;
-    seen.excluded += excluded;
   };
 
   for (const input of options.inputs) {
@@ -53,13 +51,13 @@ export async function listInputs(options: ListOptions, seen: Seen): Promise<read
     const path = resolve(cwd, argument);
     const kind = await kindOf(path);
     if (kind !== 'missing' && excluded(path)) {
-      seen.excluded += 1;
+      seen.passedOver.excluded += 1;
     } else if (kind === 'folder') {
-      takeAll(isWanted, await walk({ ...options, cwd: path, pattern: null }));
+      takeAll(isWanted, await walk({ ...options, cwd: path, pattern: null }, seen.passedOver));
     } else if (kind === 'file') {
       take(path, realPath(path));
     } else {
-      const matches = isGlob(argument) ? await walk({ ...options, pattern: argument }) : undefined;
+      const matches = isGlob(argument) ? await walk({ ...options, pattern: argument }, seen.passedOver) : undefined;
       if (matches !== undefined) takeAll((match) => isWanted(match) || isArchive(match), matches);
       if (matches === undefined || matches.files.length + matches.unreadable.length === 0) {
         seen.missing.push(path);

@@ -2,6 +2,7 @@
 
 import { ExitCode, RunError } from '../errors.js';
 import { toByteString, toText } from './bytes.js';
+import type { PassedOver } from './passed-over.js';
 
 /** What was met on the way and is no image. */
 export interface Seen {
@@ -9,12 +10,7 @@ export interface Seen {
   readonly missing: string[];
   /** Folders that could not be listed. */
   readonly unreadable: string[];
-  /** Files whose extension is not wanted. */
-  others: number;
-  /** Links not followed. */
-  links: number;
-  /** Files and folders that `--exclude` takes out. */
-  excluded: number;
+  readonly passedOver: PassedOver;
 }
 
 interface Wanted {
@@ -35,14 +31,20 @@ export function noInputs(wanted?: Wanted, seen?: Seen): RunError {
   }
   const inputs = nameSome(wanted.inputs.map((input) => toText(toByteString(input))));
   const extensions = wanted.extensions.join(', ');
+  const { others, excluded, links, hidden } = seen.passedOver;
   const findings: readonly (readonly [number, string, string])[] = [
     [
-      seen.others,
-      `${count(seen.others, 'file')} with another extension than ${extensions}`,
+      others,
+      `${count(others, 'file')} with another extension than ${extensions}`,
       'Use --ext to take other extensions.',
     ],
-    [seen.excluded, `${count(seen.excluded, 'path')} that --exclude takes out`, 'Check the globs given to --exclude.'],
-    [seen.links, count(seen.links, 'symbolic link'), 'Use --follow-symlinks to follow links.'],
+    [excluded, `${count(excluded, 'path')} that --exclude takes out`, 'Check the globs given to --exclude.'],
+    [links, count(links, 'symbolic link'), 'Use --follow-symlinks to follow links.'],
+    [
+      hidden,
+      count(hidden, 'hidden file or folder', 'hidden files or folders'),
+      'Name a hidden folder itself to look into it.',
+    ],
     [
       seen.unreadable.length,
       `${count(seen.unreadable.length, 'folder')} that cannot be listed (${nameSome(seen.unreadable.map(toText))})`,
@@ -65,6 +67,6 @@ function nameSome(names: readonly string[]): string {
   return rest > 0 ? `${named.join(', ')} and ${rest} more` : named.join(', ');
 }
 
-function count(n: number, noun: string): string {
-  return n === 1 ? `one ${noun}` : `${n} ${noun}s`;
+function count(n: number, noun: string, nouns = `${noun}s`): string {
+  return n === 1 ? `one ${noun}` : `${n} ${nouns}`;
 }

@@ -61,9 +61,9 @@ export async function openRegular(file: Buffer | string): Promise<OpenFile> {
   }
 }
 
-/** The bytes of an open file from its start to its end; the file stays open. */
-export async function* chunksOf(handle: FileHandle): AsyncGenerator<Buffer> {
-  for (let position = 0; ; ) {
+/** The bytes of an open file from its start, or from the byte `start`, to its end; the file stays open. */
+export async function* chunksOf(handle: FileHandle, start = 0): AsyncGenerator<Buffer> {
+  for (let position = start; ; ) {
     const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(CHUNK_BYTES), 0, CHUNK_BYTES, position);
     if (bytesRead === 0) return;
     position += bytesRead;

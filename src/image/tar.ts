@@ -1,149 +1,227 @@
 /** The members of a tar archive, plain or packed with gzip, as they stream by. */
 
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { constants, createGunzip, type ZlibOptions } from 'node:zlib';
-import { extract, type Header } from 'tar-stream';
-import { toByteString } from './bytes.js';
+import { ImageError } from '../errors.js';
+import { ByteReader, type ByteSource } from './byte-reader.js';
 import { sniff } from './format.js';
-import { type ArchiveMember, damagedArchive, notAnArchive } from './member.js';
+import {
+  type ArchiveMember,
+  damagedArchive,
+  nameInside,
+  notAnArchive,
+  specialError,
+  symlinkMember,
+  unreadableMember,
+} from './member.js';
 import { UNKNOWN_KIND } from './other-kinds.js';
 import { MAX_FILE_BYTES, tooLarge } from './read.js';
-
-/** Headers and contents come in blocks of this many bytes; blocks of zeros end the archive. */
-const BLOCK_BYTES = 512;
-
-/** Output of the inflater in one piece, in bytes. */
-const INFLATED_BYTES = 64 * 1024;
-
-/** For tar-stream: names are bytes, and archives from before there was a standard are archives too. */
-const EXTRACT_OPTIONS: object = { filenameEncoding: 'latin1', allowUnknownFormat: true };
-
-/** A member as tar-stream has it, with what its types leave out. */
-interface Entry extends AsyncIterable<unknown> {
-  readonly header: Header & {
-    /** Where its contents begin, in bytes from the start. */
-    readonly byteOffset: number;
-    /** The records of its extended header. */
-    readonly pax: { readonly path?: string } | null;
-  };
-  resume(): void;
-}
+import { readEntry, type TarEntry, wholeBlocks } from './tar-entry.js';
+import { BLOCK_BYTES, isZeroBlock, type PaxRecord, parseHeader } from './tar-header.js';
+import { NameTable } from './tar-links.js';
+import { expandSparse } from './tar-sparse.js';
 
 /**
- * Regular files in the archive's order. Nothing is kept but the chunk at hand and what `read` collects.
+ * What a packed archive is unpacked again for its hard links: so many times what was unpacked for its members, and in any
+ * case so many bytes (a second's work). More is the time of an attack, or of links that lie badly.
+ */
+const MOST_REPEATS = 32;
+const FREE_REPEATS = 256 * 1024 ** 2;
+
+/**
+ * All members but folders and what programs keep for themselves, in the archive's order. Little is kept: the chunk at
+ * hand, what `read` collects, and where each name begins, for the hard links to come.
  *
  * @throws ImageError after the members that were whole: UNSUPPORTED_FORMAT when this is no tar archive, DECODE_FAILED
- *   when it is damaged or lacks its end. An error of `chunks` is passed on as it is.
+ *   when it is damaged or lacks its end. An error of the source is passed on as it is.
  */
-export async function* tarMembers(chunks: AsyncIterable<Buffer>): AsyncGenerator<ArchiveMember> {
-  const seen = new Watch(chunks);
-  // One chunk ahead. An error of the source ends the stream here, so that what came before it is still taken apart.
-  const source = Readable.from(seen.pass(), { objectMode: true, highWaterMark: 1 });
-  const members = extract(EXTRACT_OPTIONS);
-  source.pipe(members as unknown as NodeJS.WritableStream);
-  let end = 0;
-  const reason = (error: unknown) =>
-    seen.failure ?? (end === 0 && seen.isForeign ? notAnArchive(seen.head) : damagedArchive('tar', error));
+export async function* tarMembers(source: ByteSource): AsyncGenerator<ArchiveMember> {
+  const reader = new ByteReader(source);
+  const globals: PaxRecord[] = [];
+  const links = new HardLinks(source, globals);
   try {
-    for await (const entry of members as AsyncIterable<unknown> as AsyncIterable<Entry>) {
-      const { header } = entry;
-      const blocks = header.type === 'directory' ? 0 : Math.ceil(header.size / BLOCK_BYTES);
-      end = header.byteOffset + blocks * BLOCK_BYTES;
-      if (header.type === 'file' || header.type === 'contiguous-file') yield member(entry, reason);
-      entry.resume();
-    }
-  } catch (error) {
-    throw reason(error);
-  } finally {
-    source.destroy();
-    members.destroy();
-  }
-  if (seen.failure !== undefined) throw seen.failure;
-  if (!seen.endsAfter(end)) throw damagedArchive('tar');
-}
-
-/**
- * Unpacks gzip. Data that breaks off just ends, for the tar inside knows its own end. Each piece is taken before the next
- * is made: an error then comes after the same bytes in every run, however slow the consumer is.
- */
-export async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const options: ZlibOptions & { readonly readableHighWaterMark: number } = {
-    chunkSize: INFLATED_BYTES,
-    finishFlush: constants.Z_SYNC_FLUSH,
-    readableHighWaterMark: 1,
-  };
-  const gunzip = createGunzip(options);
-  const feeding = pipeline(chunks, gunzip).catch(() => {}); // thrown by the loop over `gunzip` too
-  try {
-    yield* gunzip;
-  } finally {
-    gunzip.destroy();
-    await feeding;
-  }
-}
-
-/** `reason` says what it means that the stream of the contents broke off. */
-function member(entry: Entry, reason: (error: unknown) => unknown): ArchiveMember {
-  const { name, size, pax } = entry.header;
-  const each = async (take: (part: Buffer) => void) => {
-    try {
-      for await (const part of entry) take(part as Buffer);
-    } catch (error) {
-      throw reason(error);
-    }
-  };
-  const skip = () => each(() => {});
-  return {
-    // pax names are UTF-8 by definition, and tar-stream decodes them; bytes that are not have become U+FFFD by now.
-    name: pax?.path ? toByteString(name) : name,
-    size,
-    skip,
-    read: async () => {
-      if (size > MAX_FILE_BYTES) {
-        await skip();
-        return tooLarge(size);
+    await checkHead(reader);
+    for (let isEnded = false; ; ) {
+      const before = reader.position;
+      const entry = await readEntry(reader, globals);
+      if (entry === undefined) {
+        // Blocks of zeros may be followed by another archive; without any this one was cut off between two members.
+        if (reader.position === before && isEnded) return;
+        if (reader.position === before) throw damagedArchive('tar');
+        isEnded = true;
+        continue;
       }
-      const parts: Buffer[] = [];
-      await each((part) => parts.push(part));
-      return Buffer.concat(parts);
+      isEnded = false;
+      const member = memberOf(entry, reader, links);
+      links.add(entry);
+      if (member !== undefined) yield member;
+      if (!(await reader.moveTo(entry.data + wholeBlocks(entry.stored)))) throw damagedArchive('tar');
+    }
+  } finally {
+    await reader.close();
+    await links.close();
+  }
+}
+
+/** Tells another kind of file from a tar archive that breaks off in its first block. */
+async function checkHead(reader: ByteReader): Promise<void> {
+  const head = await reader.peek(BLOCK_BYTES);
+  if (head.length === 0) return;
+  const kind = sniff(head);
+  const isForeign = head.length === BLOCK_BYTES || 'format' in kind || kind.other !== UNKNOWN_KIND;
+  if (isForeign && !isZeroBlock(head) && parseHeader(head) === undefined) throw notAnArchive(head);
+}
+
+/** `undefined` for what is no file by its nature: folders, and records of the programs that write archives. */
+function memberOf(entry: TarEntry, reader: ByteReader, links: HardLinks): ArchiveMember | undefined {
+  const { name, size, type } = entry;
+  if (entry.isContinued) return unreadableMember(name, size, continuedError());
+  switch (type) {
+    case '0':
+    case '7': // contiguous
+    case 'S': // sparse
+      // Archives from before there was a type for folders have only their names.
+      return type === '0' && name.endsWith('/') ? undefined : fileMember(entry, reader);
+    case '1':
+      return links.member(entry);
+    case '2':
+      return symlinkMember(name);
+    case '3':
+    case '4':
+    case '6':
+      return unreadableMember(name, size, specialError());
+    case '5':
+    case 'A': // Solaris: access control list
+    case 'D': // GNU: folder with its list
+    case 'E': // Solaris: extended attributes
+    case 'I': // star: what is known of a file, without the file
+    case 'N': // GNU: long names as of old
+    case 'V': // GNU: name of the volume
+      return undefined;
+    default:
+      return unreadableMember(name, size, unknownError(type));
+  }
+}
+
+function fileMember(entry: TarEntry, reader: ByteReader): ArchiveMember {
+  return {
+    name: entry.name,
+    size: entry.size,
+    isSymlink: false,
+    read: () => contentOf(entry, reader),
+    skip: async () => {
+      if (!(await reader.moveTo(entry.data + entry.stored))) throw damagedArchive('tar');
     },
   };
 }
 
-/** Looks at the chunks that pass by: how they begin and end, and why there are no more of them. */
-class Watch {
-  /** The first block, or what there is of it. */
-  head = Buffer.alloc(0);
-  /** What the source failed with. */
-  failure: unknown;
-  #bytes = 0;
-  #lastBlock = Buffer.alloc(0);
+/** The bytes of the file whose contents `reader` stands at. */
+async function contentOf({ data, size, stored, sparse }: TarEntry, reader: ByteReader): Promise<Buffer | ImageError> {
+  const largest = Math.max(size, stored);
+  if (sparse === 'unknown' || largest > MAX_FILE_BYTES) {
+    if (!(await reader.moveTo(data + stored))) throw damagedArchive('tar');
+    return sparse === 'unknown' ? sparseError() : tooLarge(largest);
+  }
+  const bytes = await reader.take(stored);
+  if (bytes.length < stored) throw damagedArchive('tar');
+  return sparse === undefined ? bytes : expandSparse(sparse, bytes);
+}
 
-  constructor(private readonly chunks: AsyncIterable<Buffer>) {}
+/** Hard links: names for the contents of members that have passed by. Those are read again, from where they are. */
+class HardLinks {
+  readonly #reader: ByteReader;
+  readonly #isPacked: boolean;
+  /** Where the file begins that a name stands for. */
+  readonly #starts = new NameTable();
+  /** Where the link before this one led to, and bytes passed over for all of them. */
+  #last = 0;
+  #repeated = 0;
 
-  /** The chunks; they end where the source fails. */
-  async *pass(): AsyncGenerator<Buffer> {
+  constructor(
+    source: ByteSource,
+    private readonly globals: readonly PaxRecord[],
+  ) {
+    this.#reader = new ByteReader(source);
+    this.#isPacked = source.size === undefined;
+  }
+
+  /** Remembers a member: later links may name it. A link stands for what it leads to, as links to links do. */
+  add({ name, type, link, start }: TarEntry): void {
+    const target = type === '1' ? this.#starts.get(nameInside(link)) : start;
+    if (target !== undefined) this.#starts.set(nameInside(name), target);
+  }
+
+  /** The link as a member with the contents of its file; to be called before it is added itself. */
+  member({ name, size, link, start }: TarEntry): ArchiveMember {
+    const target = this.#starts.get(nameInside(link));
+    if (target === undefined) return unreadableMember(name, size, missingError());
+    return {
+      name,
+      size,
+      isSymlink: false,
+      skip: async () => {
+        this.#isTooFar(target, start);
+      },
+      read: async () => (this.#isTooFar(target, start) ? tooFarError() : await this.#contents(target)),
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#reader.close();
+  }
+
+  /** Counts what reading the target costs, whether or not it is read: all shards then have the same rows. */
+  #isTooFar(target: number, start: number): boolean {
+    if (!this.#isPacked) return false;
+    this.#repeated += target < this.#last ? target : target - this.#last;
+    this.#last = target;
+    return this.#repeated > Math.max(FREE_REPEATS, MOST_REPEATS * start);
+  }
+
+  async #contents(target: number): Promise<Buffer | ImageError> {
     try {
-      for await (const chunk of this.chunks) {
-        if (this.#bytes < BLOCK_BYTES) this.head = Buffer.concat([this.head, chunk]).subarray(0, BLOCK_BYTES);
-        this.#bytes += chunk.length;
-        this.#lastBlock = Buffer.concat([this.#lastBlock, chunk.subarray(-BLOCK_BYTES)]).subarray(-BLOCK_BYTES);
-        yield chunk;
-      }
+      await this.#reader.moveTo(target);
+      const entry = await readEntry(this.#reader, [...this.globals]);
+      if (entry === undefined) return missingError();
+      const member = memberOf(entry, this.#reader, this);
+      return member === undefined ? missingError() : await member.read();
     } catch (error) {
-      this.failure = error;
+      if (error instanceof ImageError) return error; // the archive has changed since it passed by
+      throw error;
     }
   }
+}
 
-  /** Whether a block of zeros follows the last member. An archive without has been cut off between two members. */
-  endsAfter(lastMember: number): boolean {
-    return this.#bytes >= lastMember + BLOCK_BYTES && this.#lastBlock.every((byte) => byte === 0);
-  }
+function missingError(): ImageError {
+  return new ImageError(
+    'NOT_FOUND',
+    'Expected the file that this hard link stands for before it in the tar archive but there is none.',
+  );
+}
 
-  /** Whether this is another kind of file, and not a tar archive that breaks off in its first block. */
-  get isForeign(): boolean {
-    const kind = sniff(this.head);
-    return this.#bytes >= BLOCK_BYTES || 'format' in kind || kind.other !== UNKNOWN_KIND;
-  }
+function tooFarError(): ImageError {
+  return new ImageError(
+    'UNREADABLE',
+    'Expected hard links in the order of their files in a packed tar archive but received some that would have it unpacked too often: unpack it with gunzip.',
+  );
+}
+
+function continuedError(): ImageError {
+  return new ImageError(
+    'UNSUPPORTED_FORMAT',
+    'Expected a whole file in the tar archive but received the rest of one that begins in another volume.',
+  );
+}
+
+function sparseError(): ImageError {
+  return new ImageError(
+    'UNSUPPORTED_FORMAT',
+    'Expected a file without holes, or with holes as GNU tar stores them, but received a sparse file of another kind.',
+  );
+}
+
+function unknownError(type: string): ImageError {
+  const shown = /^[\x21-\x7e]$/.test(type) ? type : `\\x${Buffer.from(type, 'latin1').toString('hex')}`;
+  return new ImageError(
+    'UNSUPPORTED_FORMAT',
+    `Expected a regular file in the tar archive but received a member of type ${shown}.`,
+  );
 }

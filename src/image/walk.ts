@@ -1,9 +1,11 @@
 /** Files below a directory or matching a glob, by fast-glob over byte strings (see bytes.ts). */
 
-import fs, { type Dirent, type Stats } from 'node:fs';
+import fs, { constants, type Dirent, Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path/posix';
 import fastGlob from 'fast-glob';
 import { hideLineEnds, showLineEnds, toBuffer } from './bytes.js';
+import { isHiddenName, isSystemName, systemNamesIn } from './hidden.js';
+import type { PassedOver } from './passed-over.js';
 
 export interface WalkOptions {
   /** Absolute; relative patterns start here. */
@@ -13,26 +15,30 @@ export interface WalkOptions {
   /** Whether `cwd`'s folders are entered; a glob says itself how deep it goes. */
   readonly recursive: boolean;
   readonly followSymlinks: boolean;
+  /** Whether a file is wanted, by its path; one that is hidden and would not be is not worth a word. */
+  readonly isWanted: (path: string) => boolean;
   /** True for the absolute path of a file or folder that is not to be looked at. */
   readonly excluded: (path: string) => boolean;
 }
 
 export interface Walk {
-  /** Absolute paths of regular files (and of links to such, where links are followed), in no particular order. */
+  /**
+   * Absolute paths in no particular order: of regular files, of pipes and devices, which reading will tell apart, and, where
+   * links are followed, of links to such and to nothing.
+   */
   readonly files: readonly string[];
   /** Folders that could not be listed. */
   readonly unreadable: readonly string[];
-  /** Links passed over because links are not followed. */
-  readonly links: number;
-  /** Files and folders left out because they are excluded. */
-  readonly excluded: number;
   /** The path of one of `files` without links in it. */
   readonly realPath: (file: string) => string;
 }
 
-/** Lists what is there. Names that start with a dot count only where a glob asks for them. */
-export async function walk(options: WalkOptions): Promise<Walk> {
-  const tree = new ByteTree(options);
+/**
+ * Lists what is there, and counts what it passes over. Hidden names (see hidden.ts) are taken only where a glob asks for
+ * them.
+ */
+export async function walk(options: WalkOptions, passedOver: PassedOver): Promise<Walk> {
+  const tree = new ByteTree(options, passedOver);
   const cwd = hideLineEnds(options.cwd);
   const pattern = options.pattern === null ? (options.recursive ? '**' : '*') : hideLineEnds(options.pattern);
   const found = fastGlob.stream(pattern, {
@@ -46,8 +52,6 @@ export async function walk(options: WalkOptions): Promise<Walk> {
   return {
     files,
     unreadable: tree.unreadable.map(showLineEnds),
-    links: tree.links,
-    excluded: tree.excluded,
     realPath: (file) => tree.realPath(hideLineEnds(file)),
   };
 }
@@ -66,19 +70,30 @@ export function realPath(path: string): string {
   }
 }
 
+/** For a link that leads nowhere, as inputs.ts has it: reading it will say what is wrong. */
+const LINK_TO_NOTHING: Stats = Object.create(Stats.prototype, { mode: { value: constants.S_IFREG } });
+
 type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
 
 /** The file system as fast-glob sees it: byte strings with hidden line ends, nothing excluded, no loops of links. */
 class ByteTree {
   readonly unreadable: string[] = [];
-  links = 0;
-  excluded = 0;
   /** Folders listed so far and where they really are. */
   readonly #folders = new Map<string, string>();
   /** Entries that are links. */
   readonly #linked = new Set<string>();
 
-  constructor(private readonly options: Pick<WalkOptions, 'followSymlinks' | 'excluded'>) {}
+  readonly #isHidden: (name: string) => boolean;
+
+  constructor(
+    private readonly options: WalkOptions,
+    private readonly passedOver: PassedOver,
+  ) {
+    // Of names with a dot fast-glob knows itself whether a glob asks for them.
+    const named = systemNamesIn(options.pattern ?? '');
+    this.#isHidden =
+      options.pattern === null ? isHiddenName : (name) => isSystemName(name) && !named.has(name.toLowerCase());
+  }
 
   realPath(file: string): string {
     if (this.#linked.has(file)) return realPath(file);
@@ -91,7 +106,10 @@ class ByteTree {
   get methods() {
     return {
       lstat: (path: string, done: Callback<Stats>) => fs.lstat(toBuffer(path), done),
-      stat: (path: string, done: Callback<Stats>) => fs.stat(toBuffer(path), done),
+      stat: (path: string, done: Callback<Stats>) =>
+        fs.stat(toBuffer(path), (error, stats) =>
+          error !== null && this.#linked.has(path) ? done(null, LINK_TO_NOTHING) : done(error, stats),
+        ),
       readdir: (path: string, _options: unknown, done: Callback<Dirent[]>) => this.#list(path, done),
     } as unknown as Partial<fastGlob.FileSystemAdapter>;
   }
@@ -118,16 +136,26 @@ class ByteTree {
       const name = hideLineEnds(entry.name.toString('latin1'));
       const path = join(folder, name);
       if (this.options.excluded(path)) {
-        this.excluded += 1;
+        this.passedOver.excluded += 1;
         continue;
       }
-      if (entry.isSymbolicLink()) {
-        if (this.options.followSymlinks) this.#linked.add(path);
-        else this.links += 1;
+      if (this.#isHidden(name)) {
+        if (this.#isMissed(path, entry)) this.passedOver.hidden += 1;
+        continue;
       }
-      visible.push(Object.assign(entry, { name }) as unknown as Dirent);
+      const isLink = entry.isSymbolicLink();
+      if (isLink && this.options.followSymlinks) this.#linked.add(path);
+      else if (isLink) this.passedOver.links += 1;
+      // Pipes and devices go for files, and reading them says what they are.
+      const isFile = entry.isFile() || !(isLink || entry.isDirectory());
+      visible.push(Object.assign(entry, { name, isFile: () => isFile }) as unknown as Dirent);
     }
     return visible;
+  }
+
+  /** Whether a hidden entry would be taken, or looked into, under another name. */
+  #isMissed(path: string, entry: Dirent<Buffer>): boolean {
+    return entry.isDirectory() ? this.options.recursive : this.options.isWanted(showLineEnds(path));
   }
 
   /** A folder that is reached from inside itself, through a link. */

@@ -5,17 +5,40 @@ import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import { ImageError } from '../errors.js';
-import { type ArchiveMember, damagedArchive } from './member.js';
+import { toByteString } from './bytes.js';
+import { type ArchiveMember, damagedArchive, specialError, symlinkMember, unreadableMember } from './member.js';
 import { MAX_FILE_BYTES, type OpenFile, readAll, tooLarge } from './read.js';
 
 /** Compression methods (APPNOTE.TXT 4.4.5) that are read. */
 const STORED = 0;
 const DEFLATED = 8;
 
-/** What made the archive (APPNOTE.TXT 4.4.2): on Unix the upper half of the external attributes is a file's `st_mode`. */
+/** Names of those that people have (4.4.5). */
+const METHOD_NAMES: Readonly<Record<number, string>> = {
+  6: 'imploding',
+  9: 'Deflate64',
+  12: 'bzip2',
+  14: 'LZMA',
+  93: 'Zstandard',
+  95: 'XZ',
+  96: 'a JPEG variant',
+  98: 'PPMd',
+  99: 'AES encryption',
+};
+
+/** What made the archive (4.4.2): on Unix and macOS the upper half of the external attributes is a file's `st_mode`. */
 const UNIX = 3;
+const MACOS = 19;
+/** With this attribute 7-Zip says the same, whatever it claims to run on. */
+const HAS_MODE = 0x8000;
 const TYPE_MASK = 0o170000;
 const REGULAR_FILE = 0o100000;
+const FOLDER = 0o040000;
+const SYMLINK = 0o120000;
+
+/** Info-ZIP's extra field for a name in UTF-8 beside one in another encoding (4.6.9): version, CRC-32 of that one, name. */
+const UNICODE_PATH = 0x7075;
+const UNICODE_PATH_VERSION = 1;
 
 /** What yauzl says of archives that are whole but of a kind that it does not read. */
 const UNSUPPORTED = /encryption|multi-disk/;
@@ -26,7 +49,7 @@ const crc32: typeof zlib.crc32 | undefined = zlib.crc32;
 const inflateRaw = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflateRaw);
 
 /**
- * Regular files in the order of the central directory. A member that cannot be unpacked fails alone; a directory that
+ * All members but folders in the order of the central directory. A member that cannot be unpacked fails alone; a directory that
  * cannot be read to its end fails the archive.
  *
  * @throws ImageError after the members before the fault; an error of the file system as it is.
@@ -40,7 +63,8 @@ export async function* zipMembers(file: OpenFile): AsyncGenerator<ArchiveMember>
       validateEntrySizes: false,
     });
     for await (const entry of zip.eachEntry()) {
-      if (isRegular(entry)) yield member(zip, entry, file);
+      const found = member(zip, entry, file);
+      if (found !== undefined) yield found;
     }
   } catch (error) {
     if (reader.failure !== undefined) throw reader.failure;
@@ -49,41 +73,67 @@ export async function* zipMembers(file: OpenFile): AsyncGenerator<ArchiveMember>
   }
 }
 
-/** Only Unix's attributes tell links from files; folders have names that end with a slash. */
-function isRegular(entry: Entry): boolean {
-  const type = madeOn(entry) === UNIX ? (entry.externalFileAttributes >>> 16) & TYPE_MASK : 0;
-  return type === 0 || type === REGULAR_FILE;
+/** `undefined` for a folder, whatever its name. */
+function member(zip: ZipFile, entry: Entry, file: OpenFile): ArchiveMember | undefined {
+  const name = nameOf(entry);
+  const size = entry.uncompressedSize;
+  switch (typeOf(entry)) {
+    case 0:
+    case REGULAR_FILE:
+      return {
+        name,
+        size,
+        isSymlink: false,
+        skip: async () => {},
+        read: async () => {
+          try {
+            return await unpack(zip, entry, file);
+          } catch (error) {
+            return error instanceof ImageError ? error : damagedMember(error);
+          }
+        },
+      };
+    case FOLDER:
+      return undefined;
+    case SYMLINK:
+      return symlinkMember(name);
+    default:
+      return unreadableMember(name, size, specialError());
+  }
 }
 
-function member(zip: ZipFile, entry: Entry, file: OpenFile): ArchiveMember {
-  return {
-    name: nameOf(entry),
-    size: entry.uncompressedSize,
-    skip: async () => {},
-    read: async () => {
-      try {
-        return await unpack(zip, entry, file);
-      } catch (error) {
-        return error instanceof ImageError ? error : damagedMember(error);
-      }
-    },
-  };
+/** The type in `st_mode`; 0 where the archive has none, and names of folders end with a slash. */
+function typeOf(entry: Entry): number {
+  const hasMode = isUnix(entry) || (entry.externalFileAttributes & HAS_MODE) !== 0;
+  return hasMode ? (entry.externalFileAttributes >>> 16) & TYPE_MASK : 0;
 }
 
-/** The name's bytes as they are, whatever their encoding; some programs on Windows write its separators. */
+/**
+ * The name's bytes as they are, whatever their encoding, unless the archive has them in UTF-8 too; some programs on
+ * Windows write its separators.
+ */
 function nameOf(entry: Entry): string {
-  const name = entry.fileNameRaw.toString('latin1');
-  return madeOn(entry) === UNIX ? name : name.replaceAll('\\', '/');
+  const name = unicodeName(entry) ?? entry.fileNameRaw.toString('latin1');
+  return isUnix(entry) ? name : name.replaceAll('\\', '/');
 }
 
-function madeOn(entry: Entry): number {
-  return entry.versionMadeBy >>> 8;
+function unicodeName({ extraFields, fileNameRaw }: Entry): string | undefined {
+  const field = extraFields.find(({ id }) => id === UNICODE_PATH)?.data;
+  if (field === undefined || field.length < 6 || field[0] !== UNICODE_PATH_VERSION || crc32 === undefined)
+    return undefined;
+  // Another checksum: a program has renamed the file, and did not know of this field.
+  return crc32(fileNameRaw) === field.readUInt32LE(1) ? toByteString(field.subarray(5)) : undefined;
+}
+
+function isUnix({ versionMadeBy }: Entry): boolean {
+  return [UNIX, MACOS].includes(versionMadeBy >>> 8);
 }
 
 async function unpack(zip: ZipFile, entry: Entry, { handle }: OpenFile): Promise<Buffer> {
   const { uncompressedSize: size, compressedSize, compressionMethod: method } = entry;
   if (entry.isEncrypted()) throw unsupported('encryption');
-  if (method !== STORED && method !== DEFLATED) throw unsupported(`compression method ${method}`);
+  if (method !== STORED && method !== DEFLATED)
+    throw unsupported(METHOD_NAMES[method] ?? `compression method ${method}`);
   const largest = Math.max(size, compressedSize);
   if (largest > MAX_FILE_BYTES) throw tooLarge(largest);
   // Checks that the data lies within the file, so that no more is allocated than there is.

@@ -51,6 +51,17 @@ export interface RunRecord extends Machine {
     readonly total: number | null;
     /** sha256 over the shown paths of the inputs taken, each followed by NUL. */
     readonly sha256: string;
+    /** What was met and not taken: in folders all of it, in archives what was gone through. Not known to a merge. */
+    readonly passedOver?: {
+      /** Files whose extension is not among those of `--ext`. */
+      readonly others: number;
+      /** Symbolic links not followed. */
+      readonly links: number;
+      /** Files with such an extension, and folders, whose names are hidden. */
+      readonly hidden: number;
+      /** Files and folders that `--exclude` takes out. */
+      readonly excluded: number;
+    };
   };
   /** ISO 8601, UTC. */
   readonly start: string;

@@ -7,6 +7,7 @@ import type { RunOutput, StreamRun } from '../../src/cli/run-types.js';
 import { Interruption } from '../../src/cli/signals.js';
 import { streamRun } from '../../src/cli/stream-run.js';
 import { modelError } from '../../src/errors.js';
+import { PassedOver } from '../../src/image/passed-over.js';
 import { vgg16 } from '../../src/model/architecture.js';
 import { PRESETS } from '../../src/model/preset.js';
 import { classifyJsonl } from '../../src/output/jsonl.js';
@@ -93,7 +94,7 @@ async function run(
   return streamRun<ClassifiedRow>({
     command: 'classify',
     arguments: ['photos/'],
-    images: { digest: () => 'd1', listDigest: () => LIST },
+    images: { digest: () => 'd1', listDigest: () => LIST, passedOver: new PassedOver() },
     events,
     output: fileOutput(),
     maxErrors: { count: 0 },
@@ -132,11 +133,25 @@ describe('streamRun', () => {
       settings: { batchSize: 4 },
       output: { file: join(folder, 'out.jsonl'), partial: null, format: 'jsonl' },
       counts: { seen: 2, ok: 2, failed: 0, skipped: 0 },
-      inputs: { total: 2, sha256: 'd1' },
+      inputs: { total: 2, sha256: 'd1', passedOver: { others: 0, links: 0, hidden: 0, excluded: 0 } },
       exitCode: 0,
       error: null,
     });
     expect(said).toEqual([expect.stringMatching(/^2 images in .* img\/s\) → .*out\.jsonl$/)]);
+  });
+
+  it('says once what was passed over, and keeps it in the record', async () => {
+    const passedOver = new PassedOver();
+    passedOver.addOther('a.heic');
+    passedOver.links = 2;
+    const images = { digest: () => 'd1', listDigest: () => LIST, passedOver };
+    await run(stream(READY, rows(OK), rows(OK)), { images });
+    expect(said[0]).toBe('1 file with another extension (1 .heic), 2 links passed over.');
+    expect(said).toHaveLength(2);
+    expect(record().inputs.passedOver).toEqual({ others: 1, links: 2, hidden: 0, excluded: 0 });
+    rmSync(join(folder, 'out.jsonl'));
+    await run(stream(READY, rows(OK)), { images, quiet: true });
+    expect(said).toHaveLength(2);
   });
 
   it('ends with 3 when images failed, 0 within the allowance; the failures are named', async () => {

@@ -12,6 +12,8 @@ export interface TarEntry {
   readonly type?: string;
   /** What the header says, where that is not the body's length. */
   readonly size?: number;
+  /** Up to 100 bytes: what a link leads to. */
+  readonly link?: string;
 }
 
 export const TAR_END = Buffer.alloc(2 * BLOCK);
@@ -21,7 +23,7 @@ export function tar(...entries: readonly TarEntry[]): Buffer {
   return Buffer.concat([...entries.map(tarEntry), TAR_END]);
 }
 
-export function tarEntry({ name, body = '', type = '0', size }: TarEntry): Buffer {
+export function tarEntry({ name, body = '', type = '0', size, link = '' }: TarEntry): Buffer {
   const bytes = Buffer.from(body as Buffer);
   const header = Buffer.alloc(BLOCK);
   Buffer.from(name as Buffer).copy(header, 0);
@@ -29,6 +31,7 @@ export function tarEntry({ name, body = '', type = '0', size }: TarEntry): Buffe
   header.write(`${(size ?? bytes.length).toString(8).padStart(11, '0')}\0`, 124);
   header.write('00000000000\0', 136);
   header.write(`        ${type}`, 148);
+  header.write(link, 157);
   header.write('ustar\x0000', 257);
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
@@ -42,12 +45,18 @@ export function gnuLongName(name: string | Buffer): TarEntry {
 
 /** The same as pax has it. */
 export function paxPath(name: string): TarEntry {
-  const rest = ` path=${name}\n`;
-  let length = Buffer.byteLength(rest);
-  while (String(length).length + Buffer.byteLength(rest) !== length) {
-    length = String(length).length + Buffer.byteLength(rest);
-  }
-  return { name: 'PaxHeaders/x', type: 'x', body: `${length}${rest}` };
+  return pax({ path: name });
+}
+
+/** Records of pax for the next member (`x`), or for all that follow (`g`). A value is text or raw bytes. */
+export function pax(records: Readonly<Record<string, string | Buffer>>, type: 'x' | 'g' = 'x'): TarEntry {
+  const body = Object.entries(records).map(([key, value]) => {
+    const rest = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value as Buffer), Buffer.from('\n')]);
+    let length = rest.length;
+    while (String(length).length + rest.length !== length) length = String(length).length + rest.length;
+    return Buffer.concat([Buffer.from(String(length)), rest]);
+  });
+  return { name: 'PaxHeaders/x', type, body: Buffer.concat(body) };
 }
 
 export interface ZipEntry {
@@ -62,6 +71,8 @@ export interface ZipEntry {
   readonly crc?: number;
   /** `st_mode` of a file made on Unix; without, the archive is one of MS-DOS. */
   readonly mode?: number;
+  /** Extra fields of the central directory. */
+  readonly extra?: Buffer;
 }
 
 /** A ZIP archive (APPNOTE.TXT 4.3): local headers with data, the central directory, its end. */
@@ -82,11 +93,14 @@ export function zip(...entries: readonly ZipEntry[]): Buffer {
     common.writeUInt32LE(entry.size ?? body.length, 18);
     common.writeUInt16LE(name.length, 22);
     const rest = Buffer.alloc(14);
+    const extra = entry.extra ?? Buffer.alloc(0);
     rest.writeUInt32LE(((entry.mode ?? 0) * 0x10000) >>> 0, 6);
     rest.writeUInt32LE(offset, 10);
     const madeOn = Buffer.from([20, entry.mode === undefined ? 0 : 3]);
     locals.push(Buffer.from('PK\x03\x04'), common, name, data);
-    central.push(Buffer.from('PK\x01\x02'), madeOn, common, rest, name);
+    const listed = Buffer.from(common);
+    listed.writeUInt16LE(extra.length, 24);
+    central.push(Buffer.from('PK\x01\x02'), madeOn, listed, rest, name, extra);
     offset += 4 + common.length + name.length + data.length;
   }
   const directory = Buffer.concat(central);

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { pack } from 'tar-stream';
 import { expect, test } from 'vitest';
 import { gnuLongName, paxPath, TAR_END, tar, tarEntry } from './archives.js';
 import { collect, find, root, rows, write } from './folder.js';
@@ -21,11 +20,6 @@ test('may have long names, of GNU tar and of pax', async () => {
     [`x.tar/${'\\xe9'.repeat(150)}.jpg`, 'here'],
     ['x.tar/short.jpg', 'here'],
   ]);
-});
-
-test('gives regular files only', async () => {
-  const types = ['1', '2', '3', '4', '5', '6', 'V', 'S'].map((type) => ({ name: `${type}.jpg`, type }));
-  expect(await rows(write('x.tar', tar(...types, A)))).toEqual([['x.tar/a.jpg', 'first']]);
 });
 
 test('of before the standard is read', async () => {
@@ -119,15 +113,12 @@ test('allocates nothing for what a cut archive only claims to have', async () =>
 
 test('of thousands of files is never held whole, and closed when the consumer stops', async () => {
   const file = path.join(root, 'shard.tar');
-  const archive = pack();
-  const written = fs.promises.writeFile(file, archive as never);
+  const archive = fs.openSync(file, 'w');
   for (let i = 0; i < 4000; i += 1) {
-    await new Promise<void>((resolve, reject) =>
-      archive.entry({ name: `${i}.jpg` }, Buffer.alloc(100_000, i), (error) => (error ? reject(error) : resolve())),
-    );
+    fs.writeSync(archive, tarEntry({ name: `${i}.jpg`, body: Buffer.alloc(100_000, i) }));
   }
-  archive.finalize();
-  await written;
+  fs.writeSync(archive, TAR_END);
+  fs.closeSync(archive);
   const before = process.memoryUsage();
   let count = 0;
   let most = 0;

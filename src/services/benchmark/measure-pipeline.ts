@@ -1,6 +1,7 @@
 /** All of it: files to rows of CSV, through the stream that `classify` is made of. */
 
 import type { ImageFile, ImageList } from '../../image/find.js';
+import { PassedOver } from '../../image/passed-over.js';
 import { classifyCsv } from '../../output/csv.js';
 import type { ClassifyRow } from '../../output/records.js';
 import { classify } from '../classify.js';
@@ -64,7 +65,7 @@ function imageList(photos: readonly Photo[], gate: Gate): ImageList {
       index += 1;
     }
   }
-  return { total: undefined, files: files(), digest: () => '', listDigest: () => '' };
+  return { total: undefined, files: files(), digest: () => '', listDigest: () => '', passedOver: new PassedOver() };
 }
 
 class Gate {
