@@ -36,7 +36,7 @@ export async function openInputs(inputs: readonly string[], flags: InputFlags, c
   const { findImages } = await import('../image/find.js');
   return findImages({
     inputs: asBytes(inputs),
-    ...(list === undefined ? {} : { list: await openList(list, command) }),
+    ...(list === undefined ? {} : { list: await openList(list, command, flags.null === true) }),
     nullSeparated: flags.null === true,
     recursive: flags.recursive,
     extensions: flags.ext,
@@ -49,21 +49,30 @@ export async function openInputs(inputs: readonly string[], flags: InputFlags, c
   });
 }
 
-/** Opened before the model is loaded, so that a wrong name is told at once. */
-async function openList(file: string, command: string): Promise<AsyncIterable<Uint8Array>> {
+/** Opened and looked at before the model is loaded, so that a wrong name and a wrong file are told at once. */
+async function openList(file: string, command: string, nullSeparated: boolean): Promise<AsyncIterable<Uint8Array>> {
   if (file === '-') return process.stdin;
   const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === 'ENOENT' ? 'it does not exist' : reasonOf(error);
     throw usageError(`Expected to read paths from ${file} for --files-from but ${reason}.`);
   });
-  if ((await handle.stat()).isDirectory()) {
+  try {
+    const stats = await handle.stat();
+    if (stats.isDirectory()) {
+      throw usageError(
+        `Expected a file with paths for --files-from but ${file} is a folder.`,
+        `Leave out --files-from: vgg16 ${command} ${file}`,
+      );
+    }
+    // A pipe can be read only once, and says what is wrong with it while it is.
+    if (!stats.isFile()) return handle.createReadStream();
+    const { checkPathList } = await import('../image/path-list.js');
+    await checkPathList(handle, { nullSeparated });
+    return handle.createReadStream({ start: 0 });
+  } catch (error) {
     await handle.close();
-    throw usageError(
-      `Expected a file with paths for --files-from but ${file} is a folder.`,
-      `Leave out --files-from: vgg16 ${command} ${file}`,
-    );
+    throw error;
   }
-  return handle.createReadStream();
 }
 
 /** What Node puts for bytes that are not UTF-8. */

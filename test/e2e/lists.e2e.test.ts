@@ -49,6 +49,34 @@ describe('--files-from -', () => {
   });
 });
 
+describe('a list that was written on Windows', () => {
+  it('is read in UTF-16, as PowerShell writes it', async () => {
+    const folder = temporaryFolder();
+    place(join(folder, 'photos/cät.jpg'));
+    const list = Buffer.from('\uFEFFphotos/cät.jpg\r\nphotos/cät.jpg\r\n', 'utf16le');
+    writeFileSync(join(folder, 'list.txt'), list);
+    const [file, pipe] = await Promise.all([
+      classify(['--files-from', 'list.txt', '-k1'], { cwd: folder }),
+      classify(['--files-from', '-', '-k1'], { cwd: folder, input: list }),
+    ]);
+    expect([file.code, pipe.code], file.stderr + pipe.stderr).toEqual([0, 0]);
+    expect(csvRows(file.stdout).map(({ path }) => path)).toEqual(['photos/cät.jpg', 'photos/cät.jpg']);
+    expect(pipe.stdout).toEqual(file.stdout);
+  });
+
+  it('is refused in another encoding, before a model is opened where it is a file', async () => {
+    const folder = temporaryFolder();
+    place(join(folder, 'cät.jpg'));
+    const list = Buffer.from('c\xe4t.jpg\n', 'latin1');
+    writeFileSync(join(folder, 'list.txt'), list);
+    const file = await classify(['--files-from', 'list.txt', '-m', 'gone.pth'], { cwd: folder });
+    expect(expectOneSentence(file, 2)).toContain('received WINDOWS-1252 (c\\xe4t.jpg), which names no file.');
+    const pipe = await classify(['--files-from', '-', '-k1'], { cwd: folder, input: list });
+    expect(pipe.code).toBe(2);
+    expect(pipe.stderr).toContain('hint: Type iconv -f WINDOWS-1252 -t UTF-8 LIST | vgg16 classify --files-from -');
+  });
+});
+
 describe('--shard', () => {
   it('shares the rows out: three together are the plain run, byte for byte', async () => {
     const rows = (text: Buffer) => text.toString().split('\n').slice(1, -1);
