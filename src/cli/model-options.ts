@@ -6,6 +6,7 @@ import type { OpenOptions } from '../model/open.js';
 import type { PresetName } from '../model/preset.js';
 import { reasonOf } from '../output/sink.js';
 import { ensureWeights, type NetworkFlags } from './pull-model.js';
+import { textOf } from './text-file.js';
 
 export interface ModelFlags extends NetworkFlags {
   readonly model: string;
@@ -37,9 +38,9 @@ const DEFAULT_SEED = 0;
 
 async function readLabels(file: string): Promise<readonly string[]> {
   const { parseLabels } = await import('../model/labels.js');
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === 'ENOENT' ? 'it does not exist' : reasonOf(error);
     throw usageError(`Expected to read labels from ${file} for --labels but ${reason}.`);
   });
-  return parseLabels(text, file);
+  return parseLabels(textOf(bytes, file, 'labels'), file);
 }

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PHOTO_NAMES, PHOTOS, place, temporaryFolder } from './helpers/folder.js';
-import { classify, PROGRAM, start, startProgram } from './helpers/program.js';
+import { classify, PROGRAM, start, startProgram, vgg16 } from './helpers/program.js';
 import { csvRows, expectOneSentence, jsonRows } from './helpers/rows.js';
 
 describe('--files-from -', () => {
@@ -69,7 +69,7 @@ describe('a list that was written on Windows', () => {
     place(join(folder, 'cät.jpg'));
     const list = Buffer.from('c\xe4t.jpg\n', 'latin1');
     writeFileSync(join(folder, 'list.txt'), list);
-    const file = await classify(['--files-from', 'list.txt', '-m', 'gone.pth'], { cwd: folder });
+    const file = await vgg16(['classify', '--files-from', 'list.txt', '-m', 'gone.pth'], { cwd: folder });
     expect(expectOneSentence(file, 2)).toContain('received WINDOWS-1252 (c\\xe4t.jpg), which names no file.');
     const pipe = await classify(['--files-from', '-', '-k1'], { cwd: folder, input: list });
     expect(pipe.code).toBe(2);
