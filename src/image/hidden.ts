@@ -13,7 +13,6 @@ const SYSTEM_NAMES: ReadonlySet<string> = new Set([
   '@__thumb',
   '__macosx',
   '$recycle.bin',
-  'recycler',
   'system volume information',
   'lost+found',
 ]);

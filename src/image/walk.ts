@@ -147,8 +147,8 @@ class ByteTree {
       if (isLink && this.options.followSymlinks) this.#linked.add(path);
       else if (isLink) this.passedOver.links += 1;
       // Pipes and devices go for files, and reading them says what they are.
-      const isFile = entry.isFile() || !(isLink || entry.isDirectory());
-      visible.push(Object.assign(entry, { name, isFile: () => isFile }) as unknown as Dirent);
+      if (!(isLink || entry.isFile() || entry.isDirectory())) entry.isFile = () => true;
+      visible.push(Object.assign(entry, { name }) as unknown as Dirent);
     }
     return visible;
   }
