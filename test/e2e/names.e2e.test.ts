@@ -125,8 +125,8 @@ describe('strange names', () => {
         text,
       ).toBe(true);
     }
-    // A heading, one line an image, one line at the end.
-    expect(lines).toHaveLength(NAMES().length + 2);
+    // A heading, one line an image, one line at the end; the list of the test before is passed over, with a note.
+    expect(lines.filter((line) => !line.startsWith('note: '))).toHaveLength(NAMES().length + 2);
   });
 
   it('do not break sentences about them', async () => {
