@@ -88,32 +88,33 @@ function refuse({ received, hint }: Mistaken): never {
   throw usageError(`Expected --files-from to hold one path per line but received ${received}.`, hint);
 }
 
+/** First lines that are no path of this machine: what they show, what it is, and what to type. */
+const TEXT_LINES: readonly (readonly [RegExp, string, string])[] = [
+  [/^".*"$/, 'paths in quotes', `Type tr -d '"' < LIST | vgg16 classify --files-from -`],
+  [/^'.*'$/, 'paths in quotes', `Type tr -d "'" < LIST | vgg16 classify --files-from -`],
+  [/^file:\/\//i, 'URLs of files', "Type sed 's|^file://||; s|%20| |g' LIST | vgg16 classify --files-from -"],
+  [/^[a-z][a-z\d+.-]+:\/\//i, 'URLs', 'Download them first: wget -i LIST -P photos/'],
+  [/^([a-z]:[\\/]|\\\\)/i, 'paths of Windows', 'Write the list on this machine: find photos -name "*.jpg" > LIST'],
+  [/^~\//, 'paths that a shell completes', 'Type sed "s|^~|$HOME|" LIST | vgg16 classify --files-from -'],
+  [/^[{[].*["\]}],?$/, 'JSON', "Type jq -r '.path' LIST | vgg16 classify --files-from -"],
+  [
+    /^\s*(Directory: |Volume in drive |total \d+$)/, // of PowerShell, cmd and ls -l
+    'a listing of more than paths',
+    'Type find photos -name "*.jpg" > LIST, in PowerShell (Get-ChildItem photos -Recurse -File).FullName > LIST',
+  ],
+];
+
+/** Characters of a line that a message shows. */
+const MAX_SHOWN = 60;
+
 function textKind(line: string): Mistaken | undefined {
-  if (/^(".*"|'.*')$/.test(line)) {
-    return {
-      received: `paths in quotes, ${toText(line)}`,
-      hint: `Type sed "s/^[\\"']//; s/[\\"']\\$//" LIST | vgg16 classify --files-from -`,
-    };
-  }
-  if (/^file:\/\//i.test(line)) {
-    return {
-      received: 'URLs of files',
-      hint: "Type sed 's|^file://||; s|%20| |g' LIST | vgg16 classify --files-from -",
-    };
-  }
-  if (/^[a-z][a-z\d+.-]+:\/\//i.test(line)) {
-    return { received: 'URLs', hint: 'Download them first: wget -i LIST -P photos/' };
-  }
-  if (/^([a-z]:[\\/]|\\\\)/i.test(line)) {
-    return {
-      received: `paths of Windows, ${toText(line)}`,
-      hint: 'Write the list on this machine: find photos -name "*.jpg" > LIST',
-    };
-  }
-  if (/^[{[].*["\]}],?$/.test(line)) {
-    return { received: 'JSON', hint: "Type jq -r '.path' LIST | vgg16 classify --files-from -" };
-  }
-  return undefined;
+  const found = TEXT_LINES.find(([pattern]) => pattern.test(line));
+  return found === undefined ? undefined : { received: `${found[1]}, ${shownLine(line)}`, hint: found[2] };
+}
+
+function shownLine(line: string): string {
+  const text = toText(line);
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }
 
 /** What only the files that are there can tell. */
@@ -128,7 +129,7 @@ async function kindByFiles(entry: Buffer): Promise<Mistaken | undefined> {
   const turned = line.replaceAll('\\', '/');
   if (turned !== line && (await exists(toBuffer(turned)))) {
     return {
-      received: `paths of Windows, ${toText(line)}`,
+      received: `paths of Windows, ${shownLine(line)}`,
       hint: "Type tr '\\\\' / < LIST | vgg16 classify --files-from -",
     };
   }
@@ -140,7 +141,7 @@ async function kindByFiles(entry: Buffer): Promise<Mistaken | undefined> {
   const header = PATH_COLUMN.test(cell) ? 'tail -n +2 LIST | cut' : 'cut';
   const file = PATH_COLUMN.test(cell) ? '' : ' LIST';
   return {
-    received: `a table, ${toText(line)}`,
+    received: `a table, ${shownLine(line)}`,
     hint: `Type ${header}${option} -f 1${file} | vgg16 classify --files-from -`,
   };
 }
