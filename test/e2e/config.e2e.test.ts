@@ -23,6 +23,15 @@ describe('--dry-run', () => {
     expect(stdout.toString()).toBe('photos/a.jpg\nphotos/b.jpg\nphotos/c.jpg\n');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '3 images would be read.\n' });
   });
+
+  it('says what is passed over, but not with --quiet', async () => {
+    place(join(folder, 'mixed/a.jpg'));
+    place(join(folder, 'mixed/b.heic'));
+    const dry = (option: string) => vgg16(['classify', 'mixed', option], { cwd: folder });
+    const [said, quiet] = await Promise.all([dry('-n'), dry('-nq')]);
+    expect(said.stderr).toBe('note: 1 file with another extension (1 .heic) passed over.\n1 image would be read.\n');
+    expect(quiet.stderr).toBe('');
+  });
 });
 
 describe('a value', () => {
