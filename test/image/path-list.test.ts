@@ -8,6 +8,8 @@ import { describe, expect, test } from 'vitest';
 import { checkPathList, readPathList } from '../../src/image/path-list.js';
 import { root, write } from './folder.js';
 
+const START = process.cwd();
+
 /** Entries as text, or the error; the list comes in chunks of `size` bytes. */
 async function entries(list: Buffer | string, { nullSeparated = false, size = 65_536 } = {}): Promise<string[]> {
   const found: string[] = [];
@@ -81,7 +83,7 @@ describe('UTF-16', () => {
       expect(await entries(list)).toEqual(['��a.jpg', '��b.jpg']);
       expect(await entries('a\0b\0', { nullSeparated: true })).toEqual(['a', 'b']);
     } finally {
-      process.chdir(import.meta.dirname);
+      process.chdir(START);
     }
   });
 });
@@ -166,7 +168,7 @@ describe('what is no list of paths', () => {
     try {
       await expect(entries(`${line}\n`)).rejects.toMatchObject(refusal(message, hint));
     } finally {
-      process.chdir(import.meta.dirname);
+      process.chdir(START);
     }
   });
 
@@ -195,7 +197,7 @@ describe('what is no list of paths', () => {
     try {
       expect(await entries(`${name}\nb.jpg\n`)).toEqual([name, 'b.jpg']);
     } finally {
-      process.chdir(import.meta.dirname);
+      process.chdir(START);
     }
   });
 
