@@ -5,8 +5,8 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { link, readFile, readlink, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { type ProcessIdentity, stateOf, thisProcess } from '../../process.js';
 
 /** How often an owner touches its lock, in milliseconds. */
 const TOUCH_MS = 5_000;
@@ -17,13 +17,8 @@ const ABANDONED_MS = 120_000;
 /** A takeover is two system calls; one that is older was killed in between. */
 const TAKEOVER_MS = 10_000;
 
-export interface Owner {
+export interface Owner extends ProcessIdentity {
   readonly token: string;
-  readonly pid: number;
-  /** The machine, and the name space in which `pid` means something. */
-  readonly machine: string;
-  /** When the process began, in the kernel's own count: numbers of processes are used again. */
-  readonly began: string | null;
 }
 
 export class Lock {
@@ -41,12 +36,7 @@ export class Lock {
 
   /** Takes the lock at `path`, or resolves to its owner. */
   static async take(path: string): Promise<Lock | Owner> {
-    const own: Owner = {
-      token: randomBytes(8).toString('hex'),
-      pid: process.pid,
-      machine: await thisMachine(),
-      began: await beginOf(process.pid),
-    };
+    const own: Owner = { token: randomBytes(8).toString('hex'), ...(await thisProcess()) };
     const draft = `${path}.${own.token}`;
     await writeFile(draft, JSON.stringify(own), { flag: 'wx' });
     try {
@@ -133,26 +123,9 @@ async function readOwner(path: string): Promise<Owner | undefined> {
   return { token: 'damaged', pid: 0, machine: '', began: null };
 }
 
-async function isAlive({ pid, machine, began }: Owner, path: string): Promise<boolean> {
-  if (machine !== (await thisMachine())) {
-    const touched = (await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now();
-    return Date.now() - touched < ABANDONED_MS;
-  }
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
-  return began === null || began === (await beginOf(pid));
-}
-
-/** Containers have numbers of processes of their own. */
-async function thisMachine(): Promise<string> {
-  return `${hostname()} ${await readlink('/proc/self/ns/pid').catch(() => '')}`;
-}
-
-/** Field 22 of /proc/PID/stat, `starttime`; the second field is a name that may hold anything. */
-async function beginOf(pid: number): Promise<string | null> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+async function isAlive(owner: Owner, path: string): Promise<boolean> {
+  const state = await stateOf(owner);
+  if (state !== 'elsewhere') return state !== 'ended';
+  const touched = (await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now();
+  return Date.now() - touched < ABANDONED_MS;
 }

@@ -9,7 +9,10 @@
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { createInterface } from 'node:readline';
+import { type ProcessIdentity, stateOf, thisProcess } from '../../process.js';
+import { readAt } from '../arrays/bytes.js';
 import { ARRAY_DTYPES, type ArraySpec } from '../arrays/spec.js';
 
 /** Raised when a journal of before can no longer be continued. */
@@ -20,6 +23,9 @@ const HASH_DIGITS = 16;
 
 /** A line longer than this is no journal's, in characters: paths end at 4,096 bytes, errors are sentences. */
 const MAX_LINE = 1 << 20;
+
+/** The first line is settings and names of layers, a few kilobytes. */
+const MAX_HEADER_BYTES = 1 << 20;
 
 /** What rows were made with: name → value. Rows of runs that differ in one of them do not mix. */
 export type Settings = Readonly<Record<string, unknown>>;
@@ -37,7 +43,23 @@ export interface JournalHeader {
   /** Bytes of text before the first row's. */
   readonly textStart: number;
   /** Who wrote it, to tell an attempt that goes on from one that is dead. */
-  readonly writer: { readonly host: string; readonly pid: number };
+  readonly writer: Writer;
+}
+
+/** The process that writes an attempt. Journals of earlier versions say `host` and `pid` alone. */
+export interface Writer extends Partial<ProcessIdentity> {
+  readonly host: string;
+  readonly pid: number;
+}
+
+export async function thisWriter(): Promise<Writer> {
+  return { host: hostname(), ...(await thisProcess()) };
+}
+
+/** What is known of the process that wrote an attempt, see process.ts. */
+export async function stateOfWriter({ host, pid, machine, began }: Writer): ReturnType<typeof stateOf> {
+  if (machine !== undefined) return stateOf({ pid, machine, began: began ?? null });
+  return host === hostname() ? stateOf({ ...(await thisProcess()), pid, began: null }) : 'elsewhere';
 }
 
 export interface JournalRow {
@@ -84,6 +106,17 @@ export function journalLine(entry: JournalHeader | JournalRow | { readonly end: 
   // Node's line reader also ends lines at U+2028 and U+2029.
   const text = JSON.stringify(entry).replace(/[\u2028\u2029]/g, (end) => `\\u${end.charCodeAt(0).toString(16)}`);
   return `${text}\n`;
+}
+
+/** The first line of a journal and its length in bytes; `undefined` where there is none of this version. */
+export async function readHeader(
+  handle: FileHandle,
+): Promise<{ readonly header: JournalHeader; readonly bytes: number } | undefined> {
+  const start = Buffer.alloc(MAX_HEADER_BYTES);
+  const filled = await readAt(handle, start, 0);
+  const end = start.subarray(0, filled).indexOf('\n');
+  const entry = end < 0 ? undefined : parseLine(start.toString('utf8', 0, end));
+  return entry !== undefined && isHeader(entry) ? { header: entry, bytes: end + 1 } : undefined;
 }
 
 /** Reads what is whole; `undefined` where there is no journal of this version. A torn last line is left out. */
@@ -143,7 +176,9 @@ function isHeader(entry: object): entry is JournalHeader {
     arrays.every(isSpec) &&
     Number.isSafeInteger(textStart) &&
     typeof writer?.host === 'string' &&
-    Number.isSafeInteger(writer.pid)
+    Number.isSafeInteger(writer.pid) &&
+    ['string', 'undefined'].includes(typeof writer.machine) &&
+    (writer.began === null || ['string', 'undefined'].includes(typeof writer.began))
   );
 }
 
