@@ -2,8 +2,9 @@
 
 import { extname } from 'node:path';
 import { usageError } from '../errors.js';
-import { openDevice, resolveOutput, writeAtomically } from '../output/atomic.js';
+import { openDevice, writeAtomically } from '../output/atomic.js';
 import { type Cell, csvEncoder } from '../output/csv.js';
+import { resolveOutput } from '../output/links.js';
 import type { Report, Result } from '../services/benchmark/report.js';
 import { reportText } from './benchmark-text.js';
 import { STDOUT } from './output-options.js';

@@ -2,10 +2,10 @@
 
 import { type ExitCode, usageError } from '../errors.js';
 import type { ModelCard } from '../model/card.js';
-import { resolveOutput } from '../output/atomic.js';
 import { classifyCsv, classifyLongCsv } from '../output/csv.js';
 import type { RowEncoder, RowFormat, Scores } from '../output/encoder.js';
 import { classifyJsonl } from '../output/jsonl.js';
+import { outputTarget } from '../output/links.js';
 import type { ClassifiedRow, ClassifyRow } from '../output/records.js';
 import { layoutOf } from '../output/store/formats.js';
 import { textLayout } from '../output/store/layout.js';
@@ -65,7 +65,7 @@ async function openOutput(
   const encoder = (card: ModelCard) => encoderFor(format, card, flags, session);
   const stream = await openStream(flags.output, format, encoder, onClosed);
   if (stream !== undefined) return stream;
-  const target = await resolveOutput(flags.output);
+  const target = await outputTarget(flags.output);
   return fileOutput<ClassifiedRow>({
     file: flags.output,
     format,

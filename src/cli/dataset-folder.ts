@@ -2,25 +2,28 @@
 
 import { constants } from 'node:fs';
 import { access, readdir, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { join } from 'node:path';
 import { ExitCode, RunError, usageError } from '../errors.js';
 import { MANIFEST } from '../output/dataset/manifest.js';
+import { isFolder } from '../output/folders.js';
+import { resolveOutput } from '../output/links.js';
 import { reasonOf } from '../output/sink.js';
+import { tryFolder } from '../output/trial.js';
 import { type ContinuationFlags, continues } from './file-output.js';
 
 /** The folder may be absent, empty, or a dataset that is to be continued or replaced. Throws USAGE or OUTPUT_EXISTS. */
 export async function checkDatasetFolder(output: string, flags: ContinuationFlags): Promise<void> {
-  const folder = resolve(output);
+  const folder = await resolveOutput(output);
   const found = await stat(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw usageError(`Expected a folder for --output but ${folder}: ${reasonOf(error)}.`);
   });
-  if (found === undefined) return checkWritable(await nearestFolder(dirname(folder)));
+  if (found === undefined) return checkWritable(folder, []);
   if (!found.isDirectory()) throw usageError(`Expected a folder for --output but ${folder} is a file.`);
   const names = await readdir(folder).catch((error: unknown) => {
     throw usageError(`Expected to look into ${folder} but ${reasonOf(error)}.`);
   });
-  if (names.length === 0) return checkWritable(folder);
+  if (await holdsNothing(folder, names)) return checkWritable(folder, names);
   // A run that was killed before its first part has no manifest yet.
   const isDataset = names.includes(MANIFEST) || names.includes('journal');
   if (!isDataset) {
@@ -29,32 +32,33 @@ export async function checkDatasetFolder(output: string, flags: ContinuationFlag
       'Name another folder.',
     );
   }
-  if (continues(flags) || flags.force === true) return checkWritable(folder);
+  if (continues(flags) || flags.force === true) return checkWritable(folder, names);
   throw new RunError('OUTPUT_EXISTS', `Expected a new folder for --output but ${folder} holds a dataset.`, {
     exitCode: ExitCode.Usage,
     hint: 'Type --resume to go on with it, --force to replace it, or name another folder.',
   });
 }
 
-/** The folder itself, or the one in which it and those above it would be made. */
-async function nearestFolder(folder: string): Promise<string> {
-  const above = dirname(folder);
-  return above === folder || (await isFolder(folder)) ? folder : nearestFolder(above);
+/** Whether there is nothing but empty folders, as a run leaves that is killed while it makes them. */
+async function holdsNothing(folder: string, names: readonly string[]): Promise<boolean> {
+  for (const name of names) {
+    const inside = await readdir(join(folder, name)).catch(() => undefined);
+    if (inside === undefined || inside.length > 0) return false;
+  }
+  return true;
 }
 
-/** Before work that would be lost. On a read-only file system mkdir itself says ENOENT. */
-async function checkWritable(folder: string): Promise<void> {
-  await access(folder, constants.W_OK).catch((error: unknown) => {
-    throw usageError(
-      `Expected to write into ${folder} but ${reasonOf(error)}.`,
-      'Check its permissions, or name another folder.',
-    );
-  });
-}
-
-export async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+/** Before work that would be lost: in the folder, which may not be there yet, and in those of its parts. */
+async function checkWritable(folder: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const path = join(folder, name);
+    if (!(await isFolder(path))) continue;
+    await access(path, constants.W_OK).catch((error: unknown) => {
+      throw usageError(
+        `Expected to write into ${path} but ${reasonOf(error)}.`,
+        'Check its permissions, or name another folder.',
+      );
+    });
+  }
+  await tryFolder(folder, MANIFEST);
 }

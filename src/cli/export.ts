@@ -1,6 +1,6 @@
 /** `vgg16 export`: flags → options → service → a dataset. */
 
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { type ExitCode, usageError } from '../errors.js';
 import type { ModelCard } from '../model/card.js';
 import type { LayerOutput } from '../model/output-request.js';
@@ -8,6 +8,7 @@ import type { EmbeddingFormat, RowFileFormat } from '../output/dataset/formats.j
 import type { DatasetFormat } from '../output/dataset/parts.js';
 import type { DatasetOkRow } from '../output/dataset/rows.js';
 import { DatasetWriter, earlierParts } from '../output/dataset/writer.js';
+import { resolveOutput } from '../output/links.js';
 import { lazyWriter } from '../output/row-writer.js';
 import type { Earlier } from '../output/store/earlier.js';
 import { classesOf, exportImages } from '../services/export.js';
@@ -31,8 +32,8 @@ export interface ExportFlags extends ImageRunFlags, LayerFlags {
 
 export async function runExport(inputs: readonly string[], flags: ExportFlags, session: Session): Promise<ExitCode> {
   checkFlags(flags);
-  const folder = resolve(flags.output);
-  await checkDatasetFolder(folder, flags);
+  await checkDatasetFolder(flags.output, flags);
+  const folder = await resolveOutput(flags.output);
   const layers = flags.embeddings === 'none' ? [] : layersOf(flags);
   return runImages<DatasetOkRow>({
     command: 'export',

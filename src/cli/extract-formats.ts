@@ -1,9 +1,9 @@
 /** The formats that activations are written in, and what a row is in each. */
 
-import { extname } from 'node:path';
 import { usageError } from '../errors.js';
 import type { ArrayDType } from '../output/arrays/spec.js';
 import { type RowEncoder, STORE_FORMATS, type StoreFormat } from '../output/encoder.js';
+import { checkCompression, endingsOf, formatByName } from '../output/extensions.js';
 import { extractCsv, extractJsonl } from '../output/extract-text.js';
 import { pathsList } from '../output/paths.js';
 import type { ExtractedRow, ExtractRow } from '../output/records.js';
@@ -13,26 +13,16 @@ import type { LayerSpec } from '../services/extract.js';
 import { type StoredFormat, textFormat } from './file-output.js';
 import { STDOUT } from './output-options.js';
 
-const BY_EXTENSION: Readonly<Record<string, StoreFormat>> = {
-  '.csv': 'csv',
-  '.jsonl': 'jsonl',
-  '.ndjson': 'jsonl',
-  '.npy': 'npy',
-  '.parquet': 'parquet',
-  '.safetensors': 'safetensors',
-};
-
 /** `--format`, else by the output's extension; CSV on stdout. Throws USAGE for an extension that promises another. */
 export function extractFormatOf(format: StoreFormat | undefined, output: string): StoreFormat {
-  if (format !== undefined) return format;
-  if (output === STDOUT) return 'csv';
-  const known = BY_EXTENSION[extname(output).toLowerCase()];
+  const known = format ?? (output === STDOUT ? 'csv' : formatByName(output));
   if (known === undefined) {
     throw usageError(
-      `Expected an --output that ends with ${[...Object.keys(BY_EXTENSION)].join(', ')} but received ${output}.`,
+      `Expected an --output that ends with ${endingsOf(STORE_FORMATS)} but received ${output}.`,
       `Add --format ${STORE_FORMATS.join('|')}.`,
     );
   }
+  checkCompression(output, known);
   return known;
 }
 

@@ -3,8 +3,8 @@
 import { type ExitCode, usageError } from '../errors.js';
 import type { LayerOutput } from '../model/output-request.js';
 import type { ArrayDType } from '../output/arrays/spec.js';
-import { resolveOutput } from '../output/atomic.js';
 import type { StoreFormat } from '../output/encoder.js';
+import { outputTarget } from '../output/links.js';
 import type { ExtractedRow } from '../output/records.js';
 import { finalsOf } from '../output/store/layout.js';
 import { extract, layerSpecs } from '../services/extract.js';
@@ -35,6 +35,7 @@ const DEFAULT_LAYER = 'fc7';
 export async function runExtract(inputs: readonly string[], flags: ExtractFlags, session: Session): Promise<ExitCode> {
   const format = extractFormatOf(flags.format, flags.output);
   const layers = layersOf(flags);
+  await checkBefore(format, layers, flags);
   return runImages<ExtractedRow>({
     command: 'extract',
     inputs,
@@ -57,6 +58,18 @@ export function layerSettings(layers: readonly LayerOutput[], { activation, pool
   return { layers: layers.map(({ layer }) => layer), activation, pool, normalize, dtype };
 }
 
+/** Throws for an output that cannot be written, before anything is downloaded or loaded. */
+async function checkBefore(format: StoreFormat, layers: readonly LayerOutput[], flags: ExtractFlags): Promise<void> {
+  if (flags.output === STDOUT) {
+    if (format === 'csv' || format === 'jsonl') return;
+    throw usageError(`Expected --output FILE for ${format}, which is no stream of text.`, `Add -o features.${format}.`);
+  }
+  const target = await outputTarget(flags.output);
+  // The names of the files follow from those of the layers; shapes are known with the model.
+  const named = layers.map(({ layer }) => ({ name: layer === 'fc8' ? 'logits' : layer, shape: [] }));
+  await checkOutputs(finalsOf(extractFormat(format, target, named, flags.dtype).layout), flags);
+}
+
 async function openOutput(
   format: StoreFormat,
   layers: readonly LayerOutput[],
@@ -71,13 +84,8 @@ async function openOutput(
       onClosed,
     );
     if (stream !== undefined) return stream;
-  } else if (flags.output === STDOUT) {
-    throw usageError(`Expected --output FILE for ${format}, which is no stream of text.`, `Add -o features.${format}.`);
   }
-  const target = await resolveOutput(flags.output);
-  // The names of the files follow from those of the layers; shapes are known with the model.
-  const named = layers.map(({ layer }) => ({ name: layer === 'fc8' ? 'logits' : layer, shape: [] }));
-  await checkOutputs(finalsOf(extractFormat(format, target, named, flags.dtype).layout), flags);
+  const target = await outputTarget(flags.output);
   return fileOutput<ExtractedRow>({
     file: flags.output,
     format,

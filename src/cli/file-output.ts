@@ -1,6 +1,7 @@
 /** An output of its own files: begun anew, or continued from what earlier runs left. */
 
 import { checkOutput } from '../output/atomic.js';
+import { compressionOf } from '../output/compression.js';
 import type { RowEncoder } from '../output/encoder.js';
 import type { FailedRow, RowBase } from '../output/records.js';
 import { lazyWriter, type RowCodec, storeWriter } from '../output/row-writer.js';
@@ -9,6 +10,7 @@ import { Earlier } from '../output/store/earlier.js';
 import type { Settings } from '../output/store/journal.js';
 import { finalsOf, type Layout } from '../output/store/layout.js';
 import { Store } from '../output/store/store.js';
+import { loadZstd } from '../output/zstd.js';
 import type { RunIdentity } from '../services/run.js';
 import { formatCount } from './rate.js';
 import type { RunOutput } from './run-types.js';
@@ -58,7 +60,10 @@ export function continues(flags: ContinuationFlags): boolean {
 /** Throws what opening `finals` would throw, before work that would be lost. */
 export async function checkOutputs(finals: readonly string[], flags: ContinuationFlags): Promise<void> {
   const force = flags.force === true || continues(flags);
-  for (const final of finals) await checkOutput(final, { force });
+  for (const final of finals) {
+    await checkOutput(final, { force });
+    if (compressionOf(final) === 'zstd') await loadZstd();
+  }
 }
 
 export function fileOutput<Row extends RowBase>(options: FileOutputOptions<Row>): RunOutput<Row> {

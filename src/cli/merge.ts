@@ -2,12 +2,13 @@
 
 import { join } from 'node:path';
 import { ExitCode, usageError } from '../errors.js';
+import { isFolder } from '../output/folders.js';
 import { RUN_RECORD_VERSION, type RunRecord, runRecordPath, writeRunRecord } from '../output/run-record.js';
 import { describeMachine } from '../services/machine.js';
 import { merge } from '../services/merge.js';
 import type { RunCounts } from '../services/run.js';
 import { untilAborted } from '../stream.js';
-import { checkDatasetFolder, isFolder } from './dataset-folder.js';
+import { checkDatasetFolder } from './dataset-folder.js';
 import { type ContinuationFlags, checkOutputs } from './file-output.js';
 import type { Session } from './image-run.js';
 import { STDOUT } from './output-options.js';
@@ -65,6 +66,8 @@ export async function runMerge(parts: readonly string[], flags: MergeFlags, sess
   const seconds = (performance.now() - startedAt) / 1000;
   if (done === undefined) {
     session.say(`Interrupted (${interruption.signalName}): nothing was written; type the command again.`);
+    // What goes on in the background, unpacking for one thing, would keep the process alive.
+    if (interruption.deadline.aborted) interruption.endNow();
     return exitCode;
   }
   const record: RunRecord = {

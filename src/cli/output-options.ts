@@ -1,10 +1,11 @@
 /** The output group's flags → a format and where rows go. */
 
-import { extname } from 'node:path';
 import { usageError } from '../errors.js';
 import type { ModelCard } from '../model/card.js';
 import { openDevice } from '../output/atomic.js';
+import { compressionOf } from '../output/compression.js';
 import type { RowEncoder, RowFormat } from '../output/encoder.js';
+import { endingsOf, formatByName, isForeign } from '../output/extensions.js';
 import type { FailedRow } from '../output/records.js';
 import { streamWriter } from '../output/row-writer.js';
 import { streamSink } from '../output/stream-sink.js';
@@ -13,26 +14,28 @@ import type { RunOutput } from './run-types.js';
 /** `--output -` */
 export const STDOUT = '-';
 
-const BY_EXTENSION: Readonly<Record<string, RowFormat>> = { '.csv': 'csv', '.jsonl': 'jsonl', '.ndjson': 'jsonl' };
+/** The formats of rows that a name can say. */
+const NAMED_FORMATS = ['csv', 'jsonl'] as const satisfies RowFormat[];
 
-/** Extensions that promise something else than CSV: refused rather than filled with it. */
-const OTHER_FORMATS = ['.json', '.tsv', '.xlsx', '.xls', '.parquet', '.npy', '.npz', '.arrow', '.html', '.md'];
-
-/** `--format`, else by the output's extension, else a table on a terminal and CSV elsewhere. */
+/**
+ * `--format`, else by the output's extension, else a table on a terminal and CSV elsewhere. Throws USAGE for an extension
+ * that promises something else than rows of text.
+ */
 export function formatOf(format: RowFormat | undefined, output: string, isTerminal: boolean): RowFormat {
   if (format !== undefined) return format;
   if (output === STDOUT) return isTerminal ? 'table' : 'csv';
-  const extension = extname(output).toLowerCase();
-  if (OTHER_FORMATS.includes(extension)) {
+  const named = formatByName(output);
+  const known = NAMED_FORMATS.find((each) => each === named);
+  if (known === undefined && (named !== undefined || isForeign(output))) {
     throw usageError(
-      `Expected an --output that ends with .csv or .jsonl but received ${output}.`,
+      `Expected an --output that ends with ${endingsOf(NAMED_FORMATS)} but received ${output}.`,
       'Add --format csv or --format jsonl to write it all the same.',
     );
   }
-  return BY_EXTENSION[extension] ?? 'csv';
+  return known ?? 'csv';
 }
 
-/** Opens stdout, a pipe or a device; `undefined` for a file. `onClosed` is called when nobody reads stdout any more. */
+/** Opens stdout, a pipe or a device, which get plain text; `undefined` for a file. `onClosed` is called when nobody reads stdout any more. */
 export async function openStream<Row>(
   output: string,
   format: string,
@@ -41,6 +44,13 @@ export async function openStream<Row>(
 ): Promise<RunOutput<Row> | undefined> {
   const sink = output === STDOUT ? streamSink(process.stdout, 'stdout', onClosed) : await openDevice(output);
   if (sink === undefined) return undefined;
+  if (output !== STDOUT && compressionOf(output) !== undefined) {
+    await sink.abandon();
+    throw usageError(
+      `Expected a file for --output ${output}, since rows are compressed at the end, but it is a pipe or a device.`,
+      'Compress what the pipe gives: … -o - | gzip > FILE',
+    );
+  }
   return {
     file: output,
     format,

@@ -1,6 +1,7 @@
 /** Ctrl-C and SIGTERM: the first asks the run to end, the second ends the process at once. */
 
 import { ExitCode } from '../errors.js';
+import { removeScratch } from '../output/scratch.js';
 
 /** After SIGTERM the batch in flight has this long; engines such as Kubernetes and Slurm kill soon after. */
 const TERM_GRACE_MS = 1200;
@@ -55,6 +56,7 @@ export class Interruption {
     const name = this.signalName;
     if (name === undefined) process.exit(ExitCode.Ok);
     this.dispose();
+    removeScratch();
     process.kill(process.pid, name);
     process.exit(this.#exitCode);
   }

@@ -2,9 +2,9 @@
 
 import { ExitCode, usageError } from '../errors.js';
 import type { ModelCard } from '../model/card.js';
-import { resolveOutput } from '../output/atomic.js';
 import { type Agreement, AgreementSum, type ComparedRow, comparedCsv, comparedJsonl } from '../output/compared.js';
 import type { RowEncoder } from '../output/encoder.js';
+import { outputTarget } from '../output/links.js';
 import { printable } from '../output/printable.js';
 import type { FailedRow } from '../output/records.js';
 import { layoutOf } from '../output/store/formats.js';
@@ -140,7 +140,7 @@ async function openOutput(
 ): Promise<RunOutput<ComparedRow>> {
   const stream = await openStream(flags.output, format, encoder, onClosed);
   if (stream !== undefined) return stream;
-  const target = await resolveOutput(flags.output);
+  const target = await outputTarget(flags.output);
   return fileOutput<ComparedRow>({
     file: flags.output,
     format,

@@ -1,15 +1,22 @@
 /** Files that are complete or absent: written under another name, synced to disk, then renamed in one step. */
 
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { access, type FileHandle, link, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { constants, writeSync } from 'node:fs';
+import { access, type FileHandle, link, lstat, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ExitCode, RunError, usageError } from '../errors.js';
+import { sameBytes } from './files.js';
+import { refuseFolderName, resolveOutput } from './links.js';
 import { outputFailed, reasonOf, type Sink } from './sink.js';
+import { tryOutput } from './trial.js';
 
-/** Throws what opening an output would throw, without creating anything: before work that would be lost. */
+/**
+ * Throws what opening an output, and giving it its name at the end, would throw: before work that would be lost. Leaves
+ * nothing behind. A link is followed, also to a file that is to be made.
+ */
 export async function checkOutput(file: string, { force }: { readonly force: boolean }): Promise<void> {
-  const path = resolve(file);
+  await refuseFolderName(file);
+  const path = await resolveOutput(file);
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     if (error.code === 'ENOTDIR') return undefined;
@@ -32,13 +39,15 @@ export async function checkOutput(file: string, { force }: { readonly force: boo
   if (parent === undefined)
     throw usageError(`Expected a folder for --output but ${folder} does not exist.`, `mkdir -p ${folder}`);
   if (!parent.isDirectory()) throw usageError(`Expected a folder for --output but ${folder} is a file.`);
-  const target = found === undefined || found.isFile() ? folder : path;
+  const isFile = found === undefined || found.isFile();
+  const target = isFile ? folder : path;
   await access(target, constants.W_OK).catch((error: unknown) => {
     throw usageError(
       `Expected to write into ${target} but ${reasonOf(error)}.`,
       'Check its permissions, or name another file.',
     );
   });
+  if (isFile) await tryOutput(path, found);
 }
 
 /** Opens a device or a pipe to write into; `undefined` for what is, or is to become, a regular file. */
@@ -47,20 +56,19 @@ export async function openDevice(file: string): Promise<Sink | undefined> {
   return found === undefined || found.isFile() ? undefined : directSink(resolve(file));
 }
 
-/** The file itself: a link is followed, or renaming would replace the link instead of the file it leads to. */
-export async function resolveOutput(file: string): Promise<string> {
-  return await realpath(file).catch(() => resolve(file));
-}
-
-/** Gives the partial file the output's name; without `force` it never replaces what another attempt has published. */
+/**
+ * Gives the partial file the output's name; without `force` it never replaces what another attempt has published. Throws
+ * the system's own error where it refuses, ENOENT where the partial file is gone.
+ */
 export async function publish(partial: string, path: string, force: boolean): Promise<void> {
-  if (force) return rename(partial, path).catch((error) => ignorePublished(error, path));
+  if (force) return rename(partial, path);
   try {
     await link(partial, path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return ignorePublished(error as NodeJS.ErrnoException, path);
-    if (code !== 'EEXIST') return rename(partial, path); // a file system without hard links
+    if (code === 'ENOENT') throw error;
+    // A file system without hard links; what appears there in between is replaced.
+    if (code !== 'EEXIST' && !(await exists(path))) return rename(partial, path);
     if (!(await sameContent(partial, path))) {
       throw new RunError(
         'OUTPUT_EXISTS',
@@ -75,13 +83,8 @@ export async function publish(partial: string, path: string, force: boolean): Pr
   await rm(partial, { force: true });
 }
 
-/** The partial file is gone: well if another attempt has published the work and cleared up. */
-async function ignorePublished(error: NodeJS.ErrnoException, path: string): Promise<void> {
-  if (error.code !== 'ENOENT' || !(await exists(path))) throw error;
-}
-
 async function exists(path: string): Promise<boolean> {
-  return access(path).then(
+  return lstat(path).then(
     () => true,
     () => false,
   );
@@ -90,22 +93,18 @@ async function exists(path: string): Promise<boolean> {
 /** Rows carry no time and no host, so two attempts at the same work write the same bytes. */
 async function sameContent(a: string, b: string): Promise<boolean> {
   if ((await stat(a)).size !== (await stat(b)).size) return false;
-  const [first, second] = [await open(a), await open(b)];
+  const first = await open(a);
   try {
-    const [x, y] = [Buffer.alloc(COMPARED_BYTES), Buffer.alloc(COMPARED_BYTES)];
-    for (;;) {
-      const { bytesRead } = await first.read(x, 0, x.length);
-      const other = await second.read(y, 0, y.length);
-      if (bytesRead !== other.bytesRead || x.compare(y, 0, bytesRead, 0, bytesRead) !== 0) return false;
-      if (bytesRead === 0) return true;
+    const second = await open(b);
+    try {
+      return await sameBytes({ handle: first, from: 0 }, { handle: second, from: 0 });
+    } finally {
+      await second.close();
     }
   } finally {
-    await Promise.all([first.close(), second.close()]);
+    await first.close();
   }
 }
-
-/** Read at a time to compare two files. */
-const COMPARED_BYTES = 1 << 20;
 
 /** Without this a power failure can take back the rename. Some file systems refuse to sync a folder. */
 export async function syncFolder(folder: string): Promise<void> {
@@ -120,6 +119,13 @@ async function directSink(path: string): Promise<Sink> {
     handle = await open(path, 'w');
   } catch (error) {
     throw usageError(`Expected to write into ${path} but ${reasonOf(error)}.`);
+  }
+  try {
+    // A device that is always full says so even to a write of nothing, before the work.
+    writeSync(handle.fd, Buffer.alloc(0));
+  } catch (error) {
+    await handle.close().catch(() => {});
+    throw outputFailed(path, error);
   }
   return {
     async write(text) {

@@ -1,7 +1,7 @@
 /** What one image's result is, before it becomes bytes: the contract that the writers and the tests share. */
 
 import type { ImageErrorCode } from '../errors.js';
-import type { EarlierRow } from './store/earlier.js';
+import type { EarlierRow } from './store/source.js';
 
 /** One class of one image's top-k. */
 export interface Prediction {

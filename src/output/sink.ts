@@ -19,6 +19,14 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission is denied',
   EPERM: 'permission is denied',
   EIO: 'the device failed (EIO)',
+  ENOENT: 'it does not exist',
+  ENAMETOOLONG: 'the name is too long',
+  ELOOP: 'links lead in a circle',
+  EBUSY: 'it is in use, as the target of a mount is (EBUSY)',
+  EXDEV: 'it is on another file system, as the target of a mount is (EXDEV)',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of the path is a file',
+  EMFILE: 'too many files are open (EMFILE)',
 };
 
 /** Why the system refused, in words. */

@@ -1,15 +1,20 @@
 /** Join the outputs of shares into what one run would have written. */
 
-import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { access } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { usageError } from '../errors.js';
 import { type Manifest, readManifest } from '../output/dataset/manifest.js';
 import { type DatasetFormat, partLayout } from '../output/dataset/parts.js';
 import { DatasetWriter, earlierParts } from '../output/dataset/writer.js';
 import { STORE_FORMATS } from '../output/encoder.js';
+import { checkName } from '../output/extensions.js';
+import { isFolder, nearestFolder } from '../output/folders.js';
+import { outputTarget, resolveOutput } from '../output/links.js';
 import { type RunRecord, recordedModel } from '../output/run-record.js';
+import { Scratch } from '../output/scratch.js';
 import { Earlier } from '../output/store/earlier.js';
 import { layoutOf } from '../output/store/formats.js';
+import { journalPath } from '../output/store/layout.js';
 import { finishedJournal, type Joined, joinParts, type PartInput } from '../output/store/parts.js';
 import { Store, type StoreRow } from '../output/store/store.js';
 import type { RunCounts } from './run.js';
@@ -48,12 +53,16 @@ interface Target {
 /** Reads, checks and writes. Throws USAGE for parts that do not make a whole. */
 export async function* merge(options: MergeOptions): AsyncGenerator<MergeEvent, void> {
   const isDataset = await isFolder(options.parts[0] ?? '');
-  const { inputs, format, model, open } = await (isDataset ? datasets(options) : files(options));
-  const joined = await joinParts(inputs);
+  const { inputs, format, model, beside, open } = await (isDataset ? datasets(options) : files(options));
+  const scratch = new Scratch(beside);
+  let joined: Joined | undefined;
   let target: Target | undefined;
+  let earlier: Earlier | undefined;
   try {
+    joined = await joinParts(inputs, scratch, options.signal);
     yield { type: 'ready', total: joined.rows, format, model };
     target = await open(joined);
+    earlier = target.earlier;
     const counts: RunCounts = { seen: 0, ok: 0, failed: 0, skipped: 0 };
     let batch: StoreRow[] = [];
     const flush = async () => {
@@ -63,7 +72,7 @@ export async function* merge(options: MergeOptions): AsyncGenerator<MergeEvent, 
     for await (const { row, index } of joined.ordered()) {
       if (options.signal.aborted) break;
       const { path, identity, hash, error } = row.entry;
-      const there = target.earlier?.take(path, identity, index);
+      const there = earlier?.take(path, identity, index);
       const kept = there?.entry.index === index && there.entry.hash === hash ? there : row;
       batch.push({ path, index, kept });
       counts.seen += 1;
@@ -77,13 +86,17 @@ export async function* merge(options: MergeOptions): AsyncGenerator<MergeEvent, 
     await flush();
     yield { type: 'rows', counts: { ...counts } };
     const changed = await target.finish(joined.list);
-    await target.earlier?.cleanUp();
+    await earlier?.cleanUp();
     target = undefined;
     yield { type: 'done', changed, list: joined.list };
+  } catch (error) {
+    // What is unpacked when the signal comes is given up with an error of its own.
+    if (joined !== undefined || !options.signal.aborted) throw error;
   } finally {
     await target?.abandon();
-    await target?.earlier?.close();
-    await joined.close();
+    await earlier?.close();
+    await joined?.close();
+    await scratch.dispose();
   }
 }
 
@@ -91,13 +104,16 @@ interface Plan {
   readonly inputs: readonly (PartInput & { readonly list?: string })[];
   readonly format: string;
   readonly model: RunRecord['model'];
+  /** Where what is unpacked may lie: a path in a folder that is there, beside the output. */
+  readonly beside: string;
   readonly open: (joined: Pick<Joined, 'settings' | 'head'>) => Promise<Target>;
 }
 
 const WHOLE = { index: 1, count: 1 };
 
 async function files({ parts, output, force, resume }: MergeOptions): Promise<Plan> {
-  const journals = await Promise.all(parts.map((part) => finishedJournal(part, resolve(part))));
+  const places = await Promise.all(parts.map(placeOf));
+  const journals = await Promise.all(parts.map((part, i) => finishedJournal(part, places[i] as string)));
   const formats = journals.map(({ header }) => STORE_FORMATS.find((known) => known === header.format));
   const [format] = formats;
   const other = formats.findIndex((each) => each === undefined || each !== format);
@@ -107,15 +123,20 @@ async function files({ parts, output, force, resume }: MergeOptions): Promise<Pl
       `Expected parts of one format (${STORE_FORMATS.join(', ')}) but ${[...new Set([first, second])].join(' and ')}.`,
     );
   }
-  const layouts = journals.map(({ header }, i) => layoutOf(format, resolve(parts[i] as string), header.arrays));
-  const layout = layoutOf(format, resolve(output), journals[0]?.header.arrays ?? []);
+  checkName(output, format);
+  const layouts = journals.map(({ header }, i) => layoutOf(format, places[i] as string, header.arrays));
+  const layout = layoutOf(format, await outputTarget(output), journals[0]?.header.arrays ?? []);
   return {
     inputs: layouts.map((each, i) => ({ name: parts[i] as string, layouts: [each] })),
     format,
     model: await recordedModel(parts[0] as string),
+    beside: layout.target,
     async open({ settings, head }) {
       const earlier = resume ? new Earlier({ retryFailed: false }) : undefined;
-      await earlier?.add(layout, settings);
+      await earlier?.add(layout, settings).catch(async (error: unknown) => {
+        await earlier.close();
+        throw error;
+      });
       const store = new Store({ layout, settings, shard: WHOLE, head, replace: force || resume });
       return {
         append: (rows) => store.append(rows),
@@ -159,6 +180,7 @@ async function datasets({ parts, output, force, resume }: MergeOptions): Promise
       preset: model.preset.name,
       classes: model.labels?.length ?? null,
     },
+    beside: join(await nearestFolder(dirname(resolve(output))), basename(resolve(output))),
     async open({ settings }) {
       const earlier = resume ? await earlierParts(format, settings, { retryFailed: false }) : undefined;
       const shardRows = Number(settings['shard-rows']);
@@ -174,9 +196,12 @@ async function datasets({ parts, output, force, resume }: MergeOptions): Promise
   };
 }
 
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
+/** Where a part is: the journal lies beside the name, or beside what the name, a link, leads to. */
+async function placeOf(part: string): Promise<string> {
+  const path = resolve(part);
+  const isBeside = await access(journalPath(path)).then(
+    () => true,
     () => false,
   );
+  return isBeside ? path : resolveOutput(path);
 }

@@ -14,7 +14,7 @@ import { modelHash } from '../model/model-hash.js';
 import { type OpenOptions, openModel } from '../model/open.js';
 import { beforeRelu } from '../model/output-request.js';
 import type { FailedRow, KeptRow, RowBase } from '../output/records.js';
-import type { EarlierRow } from '../output/store/earlier.js';
+import type { EarlierRow } from '../output/store/source.js';
 import { batched, mapOrdered, untilAborted } from '../stream.js';
 import { BatchRunner } from './batch-runner.js';
 import { LazyEngine } from './lazy-engine.js';

@@ -6,6 +6,7 @@ import { NPY_HEADER_BYTES, readNpy } from '../../src/output/arrays/npy.js';
 import type { ArraySpec } from '../../src/output/arrays/spec.js';
 import { type Cell, type Column, readParquet } from '../../src/output/parquet.js';
 import type { ExtractRow } from '../../src/output/records.js';
+import { Scratch } from '../../src/output/scratch.js';
 import { Earlier } from '../../src/output/store/earlier.js';
 import { journalPath, type Layout } from '../../src/output/store/layout.js';
 import {
@@ -168,12 +169,11 @@ describe('a finished table', () => {
     await again.close();
   });
 
-  test('gives the spools back byte for byte, over those of a run that was killed', async () => {
+  test('gives the spools back byte for byte, in files of scratch', async () => {
     const target = join(folder, 'x.parquet');
     const layout = extractParquetLayout(target, SPECS);
     await make(layout, ROWS);
-    const scratch = join(folder, 'x.parquet.01234567');
-    for (const part of ['rows', 'fc7', 'pool5']) writeFileSync(`${scratch}.${part}.unpacked`, Buffer.alloc(1 << 16, 7));
+    const scratch = new Scratch(target);
     const unpacked = await layout.unpack?.(scratch);
     if (unpacked === undefined) throw new Error('cannot be unpacked');
     expect(readFileSync(unpacked.text, 'utf8')).toBe(text.encode(ROWS));
@@ -189,6 +189,7 @@ describe('a finished table', () => {
       expect(await readNpy(array.file, array.name)).toEqual(array);
     }
     await unpacked.dispose();
+    await scratch.dispose();
     expect(readdirSync(folder).sort()).toEqual(['x.parquet', 'x.parquet.journal']);
   });
 
@@ -197,11 +198,13 @@ describe('a finished table', () => {
     const layout = extractParquetLayout(target, SPECS);
     await make(layout, ROWS);
     const other = parquetLayout(target, EXTRACT_COLUMNS, SPECS.slice(0, 1));
-    await expect(other.unpack?.(join(folder, 's'))).rejects.toMatchObject({ code: 'OUTPUT_FAILED' });
+    const scratch = new Scratch(target);
+    await expect(other.unpack?.(scratch)).rejects.toMatchObject({ code: 'OUTPUT_FAILED' });
     const bytes = readFileSync(target);
     bytes[100] = (bytes[100] as number) ^ 1;
     writeFileSync(target, bytes);
-    await expect(layout.unpack?.(join(folder, 's'))).rejects.toMatchObject({ code: 'OUTPUT_FAILED', exitCode: 1 });
+    await expect(layout.unpack?.(scratch)).rejects.toMatchObject({ code: 'OUTPUT_FAILED', exitCode: 1 });
+    await scratch.dispose();
     const earlier = await earlierOf(layout);
     expect(ROWS.filter(({ path, identity }) => earlier.take(path, identity) !== undefined)).toEqual([]);
     await earlier.close();
@@ -248,9 +251,11 @@ describe('the text of rows', () => {
     writeFileSync(text, lines.encode(cells));
     await layout.packs[0]?.pack({ text, textStart: 0, arrays: [], rows: 2000 }, layout.target);
     expect((await readParquet(layout.target)).metadata).toEqual({ a: 'b' });
-    const unpacked = await layout.unpack?.(join(folder, 's'));
+    const scratch = new Scratch(layout.target);
+    const unpacked = await layout.unpack?.(scratch);
     expect(readFileSync(unpacked?.text as string).equals(readFileSync(text))).toBe(true);
     await unpacked?.dispose();
+    await scratch.dispose();
   });
 
   test('takes another index, and only its own', () => {

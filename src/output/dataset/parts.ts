@@ -27,10 +27,10 @@ export function partName(part: number): string {
   return `part-${String(part).padStart(PART_DIGITS, '0')}`;
 }
 
-/** Folders of a dataset, to be made before its parts. */
+/** Folders of a dataset, to be made before its parts; first the one by which a dataset is known that has no part yet. */
 export function datasetFolders({ folder, embeddings, layers }: DatasetFormat): readonly string[] {
   const arrays = embeddings === 'npy' ? layers.map(({ name }) => join(folder, name)) : [];
-  return [join(folder, 'rows'), ...arrays, join(folder, JOURNALS)];
+  return [join(folder, JOURNALS), join(folder, 'rows'), ...arrays];
 }
 
 const JOURNALS = 'journal';

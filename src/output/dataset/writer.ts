@@ -37,8 +37,13 @@ export async function earlierParts(
   options: { readonly retryFailed: boolean },
 ): Promise<Earlier> {
   const earlier = new Earlier(options);
-  for (const part of await partsIn(format.folder)) await earlier.add(partLayout(format, part), settings);
-  return earlier;
+  try {
+    for (const part of await partsIn(format.folder)) await earlier.add(partLayout(format, part), settings);
+    return earlier;
+  } catch (error) {
+    await earlier.close();
+    throw error;
+  }
 }
 
 export class DatasetWriter implements RowWriter<DatasetOkRow> {

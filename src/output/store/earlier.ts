@@ -1,137 +1,19 @@
 /** Rows of earlier attempts at an output, finished or not: read and checked, never written. */
 
 import { readdir, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { usageError } from '../../errors.js';
-import { NPY_HEADER_BYTES, readNpy } from '../arrays/npy.js';
-import { isSameSpec, rowBytes, type StoredRows } from '../arrays/spec.js';
-import {
-  differences,
-  type Journal,
-  type JournalHeader,
-  type JournalRow,
-  readJournal,
-  rowHash,
-  type Settings,
-} from './journal.js';
+import { runRecordPath } from '../run-record.js';
+import { Scratch } from '../scratch.js';
+import { isTrial } from '../trial.js';
+import { differences, type Journal, type JournalHeader, readJournal, type Settings, stateOfWriter } from './journal.js';
 import { attemptFiles, finalsOf, journalPath, type Layout } from './layout.js';
-import { RangeReader } from './range-reader.js';
-
-/** One attempt's files, open for reading. */
-export interface Source {
-  readonly journal: Journal;
-  /** The finished output itself, not an attempt that was cut off. */
-  readonly isFinal: boolean;
-  /** Text before the first row. */
-  readonly head: string;
-  /** Text of the row whose text starts at `offset`; then its numbers, an array each. Valid until the next call. */
-  read(row: EarlierRow): Promise<{ readonly text: Buffer; readonly arrays: readonly Buffer[] } | undefined>;
-  close(): Promise<void>;
-}
-
-/** A row that need not be computed again. */
-export interface EarlierRow {
-  readonly source: Source;
-  /** Its place among the source's rows, from 0. */
-  readonly place: number;
-  readonly textOffset: number;
-  readonly entry: JournalRow;
-}
+import { type EarlierRow, existing, openSource, type Source, soundRows } from './source.js';
 
 /** What an attempt left behind, by its journal. */
 interface Found {
   readonly path: string;
   readonly journal: Journal;
-}
-
-/** Opens the files that a journal speaks of; `undefined` when they are gone. */
-export async function openSource(layout: Layout, journal: Journal): Promise<Source | undefined> {
-  const names = attemptFiles(layout, journal.header.attempt);
-  const isPartial = await exists(names.text);
-  const unpacked =
-    !isPartial && layout.unpack !== undefined
-      ? await layout.unpack(`${layout.target}.${journal.header.attempt}`).catch(() => undefined)
-      : undefined;
-  const { textStart } = journal.header;
-  const rows = journal.rows.length;
-  const places = layout.arrays.map(({ spec, final }, i): Promise<StoredRows | undefined> => {
-    const partial = names.arrays[i] as string;
-    return existing([partial, ...(final === null ? [] : [final])]).then((file) =>
-      file === undefined ? unpacked?.arrays[i] : { ...spec, file, dataStart: NPY_HEADER_BYTES, rows },
-    );
-  });
-  const arrays = await Promise.all(places);
-  const text = await existing([names.text, ...(layout.textFinal === null ? [] : [layout.textFinal])]);
-  const readers: RangeReader[] = [];
-  const close = async () => {
-    for (const reader of readers) await reader.close();
-    await unpacked?.dispose();
-  };
-  try {
-    const textFile = unpacked?.text ?? text ?? names.text;
-    const textReader = await RangeReader.open(textFile);
-    readers.push(textReader);
-    const head = (await textReader.read(0, textStart))?.toString() ?? '';
-    const columns: { readonly reader: RangeReader; readonly dataStart: number; readonly size: number }[] = [];
-    for (const stored of arrays) {
-      if (stored === undefined) throw new Error('an array is missing');
-      const reader = await RangeReader.open(stored.file);
-      readers.push(reader);
-      columns.push({ reader, dataStart: stored.dataStart, size: rowBytes(stored) });
-    }
-    return {
-      journal,
-      isFinal:
-        !isPartial && journal.end !== undefined && (await isWhole(journal, textFile, unpacked === undefined, arrays)),
-      head,
-      async read({ place, textOffset, entry }) {
-        const text = await textReader.read(textStart + textOffset, entry.bytes);
-        if (text === undefined) return undefined;
-        const numbers: Buffer[] = [];
-        for (const { reader, dataStart, size } of columns) {
-          const row = await reader.read(dataStart + place * size, size);
-          if (row === undefined) return undefined;
-          numbers.push(row);
-        }
-        return { text, arrays: numbers };
-      },
-      close,
-    };
-  } catch {
-    await close();
-    return undefined;
-  }
-}
-
-/** Whether the files hold what the journal says and nothing else; the rows themselves are told by their hashes. */
-async function isWhole(
-  { header, rows }: Journal,
-  text: string,
-  isNpy: boolean,
-  arrays: readonly (StoredRows | undefined)[],
-): Promise<boolean> {
-  const expected = rows.reduce((sum, { bytes }) => sum + bytes, header.textStart);
-  if ((await stat(text)).size !== expected) return false;
-  for (const stored of arrays) {
-    if (stored === undefined || stored.rows !== rows.length) return false;
-    if (!isNpy) continue;
-    const found = await readNpy(stored.file, stored.name).catch(() => undefined);
-    if (found === undefined || found.rows !== rows.length || !isSameSpec(found, stored)) return false;
-  }
-  return true;
-}
-
-/** The rows of a source whose bytes are what the journal says. */
-export async function* soundRows(source: Source): AsyncGenerator<EarlierRow> {
-  let textOffset = 0;
-  for (const [place, entry] of source.journal.rows.entries()) {
-    const row: EarlierRow = { source, place, textOffset, entry };
-    textOffset += entry.bytes;
-    const found = await source.read(row);
-    if (found === undefined) return; // cut off: what follows is gone too
-    if (rowHash(entry, [found.text, ...found.arrays]) === entry.hash) yield row;
-  }
 }
 
 /** An unfinished attempt's files, which may be deleted once the output is complete. */
@@ -147,6 +29,7 @@ export class Earlier {
   readonly #sources: Source[] = [];
   readonly #leftovers: Leftover[] = [];
   readonly #retryFailed: boolean;
+  #scratch: Scratch | undefined;
   #kept = 0;
 
   constructor({ retryFailed }: { readonly retryFailed: boolean }) {
@@ -181,8 +64,10 @@ export class Earlier {
       const isRead = found.some(({ path: read }) => read === path);
       if (attempt !== undefined && !isRead) this.#leftovers.push({ files: filesOf(layout, path, attempt) });
     }
+    for (const file of await strayFiles(layout)) this.#leftovers.push({ files: [file] });
     for (const { path, journal } of fitting) {
-      const opened = await openSource(layout, journal);
+      this.#scratch ??= new Scratch(layout.target);
+      const opened = await openSource(layout, journal, this.#scratch);
       // An attempt that died between naming the output and its journal: taken over like one that was cut off.
       const isFinal = opened?.isFinal === true && path === journalPath(layout.target);
       const source = opened === undefined ? undefined : { ...opened, isFinal };
@@ -233,12 +118,13 @@ export class Earlier {
 
   async close(): Promise<void> {
     for (const source of this.#sources) await source.close();
+    await this.#scratch?.dispose();
   }
 
   /** Deletes what unfinished attempts left, except those that are still being written. */
   async cleanUp(): Promise<void> {
     for (const { writer, files } of this.#leftovers) {
-      const state = writer === undefined ? undefined : stateOf(writer);
+      const state = writer === undefined ? 'unsure' : await stateOfWriter(writer);
       if (state === 'lives' || (state !== 'ended' && !(await isIdle(files)))) continue;
       for (const file of files) await rm(file, { force: true });
     }
@@ -258,17 +144,6 @@ async function isIdle(files: readonly string[]): Promise<boolean> {
     ),
   );
   return Date.now() - Math.max(...times) > IDLE_MS;
-}
-
-/** Of a process of this machine; `undefined` for another machine's, of which nothing is known. */
-function stateOf({ host, pid }: JournalHeader['writer']): 'lives' | 'ended' | undefined {
-  if (host !== hostname()) return undefined;
-  try {
-    process.kill(pid, 0);
-    return 'lives';
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH' ? 'ended' : 'lives';
-  }
 }
 
 /** Journals of finished and unfinished attempts, the finished output's first, then the longest. */
@@ -293,20 +168,20 @@ async function attemptsAt({ target }: Pick<Layout, 'target'>) {
   });
 }
 
+/** Small files that a run has left which was killed while it tried the output, or wrote its record. */
+async function strayFiles({ target }: Pick<Layout, 'target'>): Promise<readonly string[]> {
+  const [folder, name] = [dirname(target), basename(target)];
+  const record = `${basename(runRecordPath(target))}.`;
+  return (await readdir(folder).catch(() => []))
+    .filter(
+      (entry) =>
+        isTrial(entry, name) || (entry.startsWith(record) && /^[0-9a-f]{8}\.partial$/.test(entry.slice(record.length))),
+    )
+    .map((entry) => join(folder, entry));
+}
+
 /** All that an unfinished attempt may have left; its journal last, by which the others are found. */
 function filesOf(layout: Layout, journal: string, attempt: string): readonly string[] {
   const { text, arrays, packs } = attemptFiles(layout, attempt);
   return [text, ...arrays, ...packs, journal];
-}
-
-async function existing(files: readonly string[]): Promise<string | undefined> {
-  for (const file of files) if (await exists(file)) return file;
-  return undefined;
-}
-
-async function exists(file: string): Promise<boolean> {
-  return stat(file).then(
-    (found) => found.isFile(),
-    () => false,
-  );
 }

@@ -1,8 +1,11 @@
 /** Which files an output is made of, format by format. */
 
+import { rm } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { readSafetensorsRows, writeSafetensors } from '../arrays/safetensors.js';
 import { type ArraySpec, isSameSpec, type StoredRows } from '../arrays/spec.js';
+import { compressFile, compressionOf, decompressFile } from '../compression.js';
+import type { Scratch } from '../scratch.js';
 
 /** Rows as they are written while a run goes on: one file of text and one NPY file an array. */
 export interface Spools {
@@ -30,10 +33,10 @@ export interface Layout {
   /** The text of a row whose position in the input has changed, where text holds it. */
   readonly reindex?: (text: Buffer, path: string, from: number, to: number) => Buffer;
   /**
-   * For packed formats: the spools of a finished output. Where they have to be made, `scratch` is a path that their names
-   * may start with, and they are deleted with `dispose`.
+   * For packed formats: the spools of a finished output. Where they have to be made they are files of `scratch`, and are
+   * deleted with `dispose`. Rejects with what `signal` was aborted for. Throws OUTPUT_FAILED for a damaged output.
    */
-  readonly unpack?: (scratch: string) => Promise<Unpacked>;
+  readonly unpack?: (scratch: Scratch, signal?: AbortSignal) => Promise<Unpacked>;
 }
 
 export interface Unpacked {
@@ -65,9 +68,21 @@ export function attemptFiles(layout: Layout, attempt: string) {
   };
 }
 
-/** Text alone: CSV and JSON lines. */
+/** Text alone: CSV and JSON lines; compressed where the name of the output says so. */
 export function textLayout(target: string, format: string, reindex?: Layout['reindex']): Layout {
-  return { target, format, textFinal: target, arrays: [], packs: [], ...(reindex === undefined ? {} : { reindex }) };
+  const common = { target, format, arrays: [], ...(reindex === undefined ? {} : { reindex }) };
+  const compression = compressionOf(target);
+  if (compression === undefined) return { ...common, textFinal: target, packs: [] };
+  return {
+    ...common,
+    textFinal: null,
+    packs: [{ final: target, pack: ({ text }, file) => compressFile(text, file, compression) }],
+    unpack: async (scratch, signal) => {
+      const text = await scratch.file();
+      await decompressFile(target, text, compression, signal);
+      return { text, arrays: [], dispose: () => rm(text, { force: true }) };
+    },
+  };
 }
 
 /** The list of images beside arrays. */

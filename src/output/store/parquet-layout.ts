@@ -13,7 +13,7 @@ import type { RowEncoder } from '../encoder.js';
 import { shortestFloat32 } from '../numbers.js';
 import { type Batch, type Cell, type Column, readParquet, rowsPerGroup, writeParquet } from '../parquet.js';
 import type { ExtractRow } from '../records.js';
-import { outputFailed } from '../sink.js';
+import type { Scratch } from '../scratch.js';
 import type { Layout, Spools, Unpacked } from './layout.js';
 
 /** Columns with a meaning here: a row's place in the input, its image, and whether there are numbers. */
@@ -85,7 +85,7 @@ export function parquetLayout(
     arrays: specs.map((spec) => ({ spec, final: null })),
     packs: [{ final: target, pack: (spools, file) => writeParquet(file, table, batchesOf(spools, columns, specs)) }],
     ...(index < 0 ? {} : { reindex: (text, path, from, to) => reindexed(columns, text, { path, from, to }) }),
-    unpack: (scratch) => unpack(target, columns, specs, scratch),
+    unpack: (scratch, signal) => unpack(target, columns, specs, scratch, signal),
   };
 }
 
@@ -167,12 +167,13 @@ async function numbersOf(
   return stored.dtype === 'f32' ? new Float32Array(bytes.buffer) : new Uint16Array(bytes.buffer);
 }
 
-/** Makes the spools of a finished table. Files of a run that was killed are replaced, not written into. */
+/** Makes the spools of a finished table. */
 async function unpack(
   target: string,
   columns: readonly Column[],
   specs: readonly ArraySpec[],
-  scratch: string,
+  scratch: Scratch,
+  signal: AbortSignal | undefined,
 ): Promise<Unpacked> {
   const found = await readParquet(target);
   if (!isSame(found.columns, columns, shapeOfColumn) || !isSame(found.arrays, specs, shapeOfArray)) {
@@ -180,24 +181,22 @@ async function unpack(
       exitCode: ExitCode.Unexpected,
     });
   }
-  const text = `${scratch}.rows.unpacked`;
-  const arrays = specs.map((spec) => ({
-    ...spec,
-    file: `${scratch}.${spec.name}.unpacked`,
-    dataStart: NPY_HEADER_BYTES,
-    rows: found.rows,
-  }));
+  const text = await scratch.file();
+  const arrays: StoredRows[] = [];
+  for (const spec of specs) {
+    arrays.push({ ...spec, file: await scratch.file(), dataStart: NPY_HEADER_BYTES, rows: found.rows });
+  }
   const files = [text, ...arrays.map(({ file }) => file)];
   const dispose = async () => {
     for (const file of files) await rm(file, { force: true });
   };
   const handles: FileHandle[] = [];
   try {
-    await dispose();
-    for (const file of files) handles.push(await open(file, 'w'));
+    for (const file of files) handles.push(await open(file, 'wx'));
     const [lines, ...spools] = handles as [FileHandle, ...FileHandle[]];
     for (const [i, spec] of specs.entries()) await spools[i]?.appendFile(npyHeader(spec, found.rows));
     for await (const batch of found.batches) {
+      signal?.throwIfAborted();
       await lines.appendFile(batch.cells.map((cells) => lineOf(columns, cells)).join(''));
       for (const [i, { buffer, byteOffset, byteLength }] of batch.arrays.entries()) {
         await spools[i]?.appendFile(new Uint8Array(buffer, byteOffset, byteLength));
@@ -206,7 +205,7 @@ async function unpack(
     return { text, arrays, dispose };
   } catch (error) {
     await dispose();
-    throw error instanceof RunError ? error : outputFailed(scratch, error);
+    throw error;
   } finally {
     for (const handle of handles) await handle.close();
   }

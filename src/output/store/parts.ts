@@ -2,9 +2,10 @@
 
 import { createHash } from 'node:crypto';
 import { usageError } from '../../errors.js';
-import { type EarlierRow, openSource, type Source, soundRows } from './earlier.js';
+import type { Scratch } from '../scratch.js';
 import { differences, type Journal, readJournal, type Settings } from './journal.js';
 import { journalPath, type Layout } from './layout.js';
+import { type EarlierRow, openSource, type Source, soundRows } from './source.js';
 
 /** One part: an output of a single file, or a dataset with several journals. */
 export interface PartInput {
@@ -61,14 +62,21 @@ export async function finishedJournal(name: string, target: string): Promise<Jou
   return journal;
 }
 
-/** `list` is what a part says of its input where its journals do not: a dataset's manifest. */
-export async function joinParts(parts: readonly (PartInput & { readonly list?: string })[]): Promise<Joined> {
+/**
+ * `list` is what a part says of its input where its journals do not: a dataset's manifest. Packed parts are unpacked into
+ * `scratch`. Rejects with what `signal` was aborted for.
+ */
+export async function joinParts(
+  parts: readonly (PartInput & { readonly list?: string })[],
+  scratch: Scratch,
+  signal?: AbortSignal,
+): Promise<Joined> {
   const opened: OpenPart[] = [];
   const close = async () => {
     for (const { sources } of opened) for (const source of sources) await source.close();
   };
   try {
-    for (const part of parts) opened.push(await openPart(part));
+    for (const part of parts) opened.push(await openPart(part, scratch, signal));
     const [first] = opened;
     if (first === undefined) throw usageError('Expected parts to merge but received none.');
     for (const part of opened) checkSettings(first, part);
@@ -90,7 +98,11 @@ export async function joinParts(parts: readonly (PartInput & { readonly list?: s
   }
 }
 
-async function openPart({ name, layouts, list }: PartInput & { readonly list?: string }): Promise<OpenPart> {
+async function openPart(
+  { name, layouts, list }: PartInput & { readonly list?: string },
+  scratch: Scratch,
+  signal: AbortSignal | undefined,
+): Promise<OpenPart> {
   const sources: Source[] = [];
   let failed = 0;
   let first: Journal | undefined;
@@ -98,7 +110,7 @@ async function openPart({ name, layouts, list }: PartInput & { readonly list?: s
     const journal = await finishedJournal(name, layout.target);
     first ??= journal;
     failed += journal.end?.failed ?? 0;
-    const source = await openSource(layout, journal);
+    const source = await openSource(layout, journal, scratch, signal);
     if (source === undefined) {
       throw usageError(`Expected the files of ${name} beside its journal but they are missing or cannot be read.`);
     }

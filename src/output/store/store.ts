@@ -7,18 +7,25 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { access, type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { dirname } from 'node:path';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { ExitCode, RunError, usageError } from '../../errors.js';
 import { blankRow } from '../arrays/blank.js';
-import { NPY_HEADER_BYTES, npyHeader } from '../arrays/npy.js';
+import { npyHeader } from '../arrays/npy.js';
 import type { ArraySpec } from '../arrays/spec.js';
-import { publish, syncFolder } from '../atomic.js';
 import { outputFailed, reasonOf } from '../sink.js';
-import type { EarlierRow } from './earlier.js';
-import { JOURNAL_VERSION, type JournalEnd, type JournalRow, journalLine, rowHash, type Settings } from './journal.js';
-import { attemptFiles, journalPath, type Layout } from './layout.js';
+import {
+  JOURNAL_VERSION,
+  type JournalEnd,
+  type JournalRow,
+  journalLine,
+  rowHash,
+  type Settings,
+  thisWriter,
+} from './journal.js';
+import { attemptFiles, finalsOf, type Layout } from './layout.js';
+import { publishAttempt } from './publishing.js';
+import type { EarlierRow } from './source.js';
+import { allOf, append, exists, type OpenSpools, restore, type Spool, writeAt } from './spools.js';
 
 /** One row as it is stored: computed now, or taken from an earlier attempt. */
 export type StoreRow = { readonly path: string; readonly index: number } & (
@@ -52,26 +59,15 @@ interface Whole {
   readonly arrays: readonly Uint8Array[];
 }
 
-/** A file that only grows. */
-interface Spool {
-  readonly path: string;
-  readonly handle: FileHandle;
-  bytes: number;
-}
-
-interface Spools {
-  readonly text: Spool;
-  readonly arrays: readonly Spool[];
-  readonly journal: Spool;
-}
-
 export class Store {
   readonly #options: StoreOptions;
   readonly #attempt = randomBytes(4).toString('hex');
   readonly #blank: readonly Buffer[];
-  #spools: Spools | undefined;
+  #spools: OpenSpools | undefined;
   #rows = 0;
   #failed = 0;
+  /** All rows are written and on disk. */
+  #isWhole = false;
   /** The finished output, as long as the rows are its first ones. */
   #adopted: EarlierRow[] | undefined = [];
 
@@ -121,55 +117,36 @@ export class Store {
     try {
       const end: JournalEnd = { rows: this.#rows, failed: this.#failed, list };
       await append(spools.journal, Buffer.from(journalLine({ end })));
-      for (const { handle } of allOf(spools)) {
-        await handle.sync();
-        await handle.close();
-      }
-      const names = attemptFiles(layout, this.#attempt);
-      const arrays = layout.arrays.map(({ spec }, i) => ({
-        ...spec,
-        file: names.arrays[i] as string,
-        dataStart: NPY_HEADER_BYTES,
-        rows: this.#rows,
-      }));
+      for (const { handle } of allOf(spools)) await handle.sync();
+      this.#isWhole = true;
       const textStart = Buffer.byteLength(this.#options.head);
-      // Where another attempt has finished the work and cleared this one's files away there is nothing to pack.
-      const packs = (await exists(names.text)) ? layout.packs : [];
-      for (const [i, { pack }] of packs.entries()) {
-        await pack({ text: names.text, textStart, arrays, rows: this.#rows }, names.packs[i] as string);
-      }
-      const finished: (readonly [string, string | null])[] = [
-        ...layout.packs.map(({ final }, i) => [names.packs[i] as string, final] as const),
-        ...layout.arrays.map(({ final }, i) => [names.arrays[i] as string, final] as const),
-        [names.text, layout.textFinal],
-      ];
-      for (const [file, final] of finished) {
-        if (final !== null) await publish(file, final, replace);
-      }
-      // The journal last: by it the other files are found, should the process end here.
-      for (const [file, final] of finished) if (final === null) await rm(file, { force: true });
-      await rename(names.journal, journalPath(layout.target)).catch(ignoreGone);
-      await syncFolder(dirname(layout.target));
+      await publishAttempt({ layout, attempt: this.#attempt, spools, textStart, rows: this.#rows, replace });
+      for (const { handle } of allOf(spools)) await handle.close();
       return true;
     } catch (error) {
       throw error instanceof RunError ? error : outputFailed(layout.target, error);
     }
   }
 
-  /** Ends without completing; resolves to the file with the rows so far where they are kept. */
+  /**
+   * Ends without completing; resolves to the file with the rows so far where they are kept. An output that has all its
+   * rows but could not take its name is always kept.
+   */
   async abandon({ keep }: { readonly keep: boolean }): Promise<string | undefined> {
     const { layout } = this.#options;
     // What was taken over from a finished output is there anyway.
     if (this.#spools === undefined) return undefined;
     const spools = allOf(this.#spools);
-    for (const { handle } of spools) {
-      await handle.sync().catch(() => {});
-      await handle.close().catch(() => {});
-    }
+    const keeps = this.#isWhole || (keep && this.#rows > 0);
     const names = attemptFiles(layout, this.#attempt);
-    if (keep && this.#rows > 0) {
-      const main = layout.arrays.length > 0 ? names.arrays[0] : names.text;
-      return main as string;
+    for (const spool of spools) {
+      await spool.handle.sync().catch(() => {});
+      // A file that has taken its name is not missing.
+      if (keeps && !this.#isWhole) await restore(spool).catch(() => {});
+      await spool.handle.close().catch(() => {});
+    }
+    if (keeps) {
+      for (const file of [...names.arrays, names.text, ...finalsOf(layout)]) if (await exists(file)) return file;
     }
     for (const { path } of spools) await rm(path, { force: true });
     for (const path of names.packs) await rm(path, { force: true });
@@ -268,18 +245,18 @@ export class Store {
     this.#failed += rows.filter(({ entry }) => entry.error !== undefined).length;
   }
 
-  async #open(): Promise<Spools> {
+  async #open(): Promise<OpenSpools> {
     this.#spools ??= await this.#create();
     return this.#spools;
   }
 
-  async #create(): Promise<Spools> {
+  async #create(): Promise<OpenSpools> {
     const { layout, settings, shard, head } = this.#options;
     const names = attemptFiles(layout, this.#attempt);
     const opened: Spool[] = [];
     const create = async (path: string): Promise<Spool> => {
       try {
-        const spool = { path, handle: await open(path, 'wx'), bytes: 0 };
+        const spool = { path, handle: await open(path, 'wx+'), bytes: 0 };
         opened.push(spool);
         return spool;
       } catch (error) {
@@ -287,7 +264,7 @@ export class Store {
       }
     };
     const textStart = Buffer.byteLength(head);
-    const writer = { host: hostname(), pid: process.pid };
+    const writer = await thisWriter();
     const header = {
       v: JOURNAL_VERSION,
       attempt: this.#attempt,
@@ -302,7 +279,11 @@ export class Store {
       // The journal first: by it whoever comes later finds the other files.
       const journal = await create(names.journal);
       await append(journal, Buffer.from(journalLine(header)));
-      const spools: Spools = { journal, text: await create(names.text), arrays: await inTurn(names.arrays, create) };
+      const spools: OpenSpools = {
+        journal,
+        text: await create(names.text),
+        arrays: await inTurn(names.arrays, create),
+      };
       await append(spools.text, Buffer.from(head));
       for (const [i, spool] of spools.arrays.entries()) {
         const { spec } = layout.arrays[i] as { readonly spec: ArraySpec };
@@ -319,36 +300,8 @@ export class Store {
   }
 }
 
-function allOf({ text, arrays, journal }: Spools): readonly Spool[] {
-  return [text, ...arrays, journal];
-}
-
-async function append(spool: Spool, bytes: Buffer): Promise<void> {
-  await writeAt(spool.handle, bytes, spool.bytes);
-  spool.bytes += bytes.length;
-}
-
-async function writeAt(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
-  }
-}
-
 async function inTurn<T, R>(items: readonly T[], fn: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   for (const item of items) results.push(await fn(item));
   return results;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Another attempt has finished the work and cleared this one's files away. */
-function ignoreGone(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
 }

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import type { ArraySpec } from '../../../src/output/arrays/spec.js';
 import { reindexJsonl } from '../../../src/output/jsonl.js';
 import { pathsList } from '../../../src/output/paths.js';
-import type { EarlierRow } from '../../../src/output/store/earlier.js';
 import type { Settings } from '../../../src/output/store/journal.js';
 import { type Layout, npyLayout, safetensorsLayout, textLayout } from '../../../src/output/store/layout.js';
+import type { EarlierRow } from '../../../src/output/store/source.js';
 import { Store, type StoreRow } from '../../../src/output/store/store.js';
 
 /** Not in the order of their names, and of both types. */

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { RunError } from '../../../src/errors.js';
 import { readNpy } from '../../../src/output/arrays/npy.js';
 import { readSafetensorsRows } from '../../../src/output/arrays/safetensors.js';
 import { type ArraySpec, rowBytes } from '../../../src/output/arrays/spec.js';
@@ -202,13 +203,57 @@ describe.each(KINDS)('Store for %s', (kind) => {
     expect(contents(folder)).toEqual(before);
   });
 
-  it('fails when its files are gone and there is no output', async () => {
+  it.each([
+    ['all', () => true],
+    ['those with rows', (name: string) => name.endsWith('.partial')],
+    ['the journal', (name: string) => name.endsWith('.journal')],
+  ])('loses no row when somebody deletes its files: %s', async (_which, isDeleted) => {
+    const images = imagesOf(6);
+    const whole = newFolder();
+    await written(kind, whole, images);
+    const folder = newFolder();
+    await written(kind, folder, images.slice(0, 2), { settings: { ...SETTINGS, precision: 'bf16' } });
+    const old = readdirSync(folder);
+    const store = storeFor(kind, folder, { replace: true });
+    await store.append(images.map((image, i) => computed(kind, image, i)));
+    const own = readdirSync(folder).filter((name) => !old.includes(name));
+    for (const name of own.filter(isDeleted)) rmSync(join(folder, name));
+    expect(await store.finish(listOf(images))).toBe(true);
+    expect(contents(folder)).toEqual(contents(whole));
+  });
+
+  it('keeps its rows where somebody deletes its files and it ends before the last one', async () => {
     const folder = newFolder();
     const store = storeFor(kind, folder);
     await store.append([computed(kind, imageOf(0), 0)]);
     for (const name of readdirSync(folder)) rmSync(join(folder, name));
+    expect(await store.abandon({ keep: true })).toBeDefined();
+    await expectAgreement(kind, folder, [imageOf(0)]);
+  });
+
+  it('fails when its folder is gone', async () => {
+    const folder = newFolder();
+    const store = storeFor(kind, folder);
+    await store.append([computed(kind, imageOf(0), 0)]);
+    rmSync(folder, { recursive: true });
     await expect(store.finish('list')).rejects.toMatchObject({ code: 'OUTPUT_FAILED', exitCode: 1 });
-    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('keeps all rows where its name is taken by a folder, and says how to bring them home', async () => {
+    const whole = newFolder();
+    await written(kind, whole, imagesOf(6));
+    const folder = newFolder();
+    const store = storeFor(kind, folder, { replace: true });
+    await store.append(imagesOf(6).map((image, i) => computed(kind, image, i)));
+    for (const final of finalsOf(layoutFor(kind, folder))) mkdirSync(join(final, 'theirs'), { recursive: true });
+    const error = (await store.finish(listOf(imagesOf(6))).catch((thrown: unknown) => thrown)) as RunError;
+    expect(error).toMatchObject({ code: 'OUTPUT_FAILED', exitCode: 1 });
+    expect(await store.abandon({ keep: false })).toBeDefined();
+    for (const final of finalsOf(layoutFor(kind, folder))) rmSync(final, { recursive: true });
+    const [, moves = ''] = /^Once nothing is in the way, type (.+)$/.exec(error.hint ?? '') ?? [];
+    execFileSync('sh', ['-c', moves]);
+    const left = Object.entries(contents(folder)).filter(([name]) => !name.endsWith('.partial'));
+    expect(Object.fromEntries(left)).toEqual(contents(whole));
   });
 });
 

@@ -36,7 +36,7 @@ const DEAD_PID = 2 ** 30;
 export function buryWriters(folder: string): void {
   for (const name of readdirSync(folder).filter((entry) => /\.[0-9a-f]{8}\.journal$/.test(entry))) {
     const text = readFileSync(join(folder, name), 'utf8');
-    writeFileSync(join(folder, name), text.replace(`"pid":${process.pid}}`, `"pid":${DEAD_PID}}`));
+    writeFileSync(join(folder, name), text.replace(`"pid":${process.pid},`, `"pid":${DEAD_PID},`));
   }
 }
 

@@ -1,0 +1,45 @@
+/** The growing files of one attempt. */
+
+import { access, type FileHandle } from 'node:fs/promises';
+import { copyTo } from '../files.js';
+
+/** A file that only grows; open for reading too, since somebody may delete its name. */
+export interface Spool {
+  readonly path: string;
+  readonly handle: FileHandle;
+  bytes: number;
+}
+
+export interface OpenSpools {
+  readonly text: Spool;
+  readonly arrays: readonly Spool[];
+  readonly journal: Spool;
+}
+
+export function allOf({ text, arrays, journal }: OpenSpools): readonly Spool[] {
+  return [text, ...arrays, journal];
+}
+
+export async function append(spool: Spool, bytes: Buffer): Promise<void> {
+  await writeAt(spool.handle, bytes, spool.bytes);
+  spool.bytes += bytes.length;
+}
+
+export async function writeAt(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+/** Writes a spool again whose name somebody has deleted: as long as it is open, the system keeps what it holds. */
+export async function restore({ path, handle }: Spool): Promise<void> {
+  if (!(await exists(path))) await copyTo(handle, path);
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
