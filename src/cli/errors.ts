@@ -18,6 +18,9 @@ export function valueError(error: FlagValueError, origin: string): RunError {
 /** `command` as typed (`vgg16 classify`), for the hint. */
 export function toRunError(error: unknown, command: string): RunError {
   if (error instanceof RunError) return error;
+  if ((error as NodeJS.ErrnoException | null)?.syscall === 'uv_cwd') {
+    return usageError('Expected a working directory but it has been deleted.', 'Go to a folder that is there: cd');
+  }
   if (error instanceof FlagValueError) return valueError(error, `--${error.flag ?? ''}`);
   if (isParseError(error)) return usageError(parseSentence(error), `See ${command} --help.`);
   const message = error instanceof Error ? error.message : String(error);

@@ -99,8 +99,12 @@ function gzipped(source: FileHandle): AsyncIterable<Buffer> {
   return throughStream(source, createGzip({ level: GZIP_LEVEL, chunkSize: PIECE_BYTES }));
 }
 
-function gunzipped(source: FileHandle): AsyncIterable<Buffer> {
-  return throughStream(source, createGunzip({ chunkSize: PIECE_BYTES }));
+async function* gunzipped(source: FileHandle): AsyncGenerator<Buffer> {
+  const stream = createGunzip({ chunkSize: PIECE_BYTES });
+  yield* throughStream(source, stream);
+  // Node passes over what follows the last member.
+  const { size } = await source.stat();
+  if (size === 0 || stream.bytesWritten < size) throw new Error('something follows that is not compressed');
 }
 
 /** What a stream of zlib makes of a file. An error of either ends the iteration with it. */

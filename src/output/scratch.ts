@@ -23,6 +23,9 @@ const OWNER = 'owner.json';
 /** Folders of this process. */
 const folders = new Set<string>();
 
+/** Whether the end of the process is listened for. */
+let isHeard = false;
+
 /** Deletes all scratch files of this process at once, for an end that waits for nothing. */
 export function removeScratch(): void {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
@@ -59,7 +62,8 @@ export class Scratch {
   async #create(): Promise<string> {
     await sweepScratch(this.#beside);
     const folder = `${this.#beside}.${randomBytes(4).toString('hex')}.unpacked`;
-    if (folders.size === 0) process.once('exit', removeScratch);
+    if (!isHeard) process.once('exit', removeScratch);
+    isHeard = true;
     folders.add(folder);
     try {
       await mkdir(folder);

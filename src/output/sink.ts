@@ -35,9 +35,14 @@ export function reasonOf(error: unknown): string {
   return (code === undefined ? undefined : REASONS[code]) ?? code ?? message;
 }
 
+/** Why the system refused to write or to make a file, in words: what does not exist then is the folder. */
+export function writingReason(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'its folder is gone' : reasonOf(error);
+}
+
 /** Writing to `name` failed half-way: exit 1. */
 export function outputFailed(name: string, error: unknown): RunError {
-  return new RunError('OUTPUT_FAILED', `Expected to write ${name} but ${reasonOf(error)}.`, {
+  return new RunError('OUTPUT_FAILED', `Expected to write ${name} but ${writingReason(error)}.`, {
     exitCode: ExitCode.Unexpected,
     cause: error,
   });

@@ -12,7 +12,7 @@ import { ExitCode, RunError, usageError } from '../../errors.js';
 import { blankRow } from '../arrays/blank.js';
 import { npyHeader } from '../arrays/npy.js';
 import type { ArraySpec } from '../arrays/spec.js';
-import { outputFailed, reasonOf } from '../sink.js';
+import { outputFailed, writingReason } from '../sink.js';
 import {
   JOURNAL_VERSION,
   type JournalEnd,
@@ -121,10 +121,11 @@ export class Store {
       this.#isWhole = true;
       const textStart = Buffer.byteLength(this.#options.head);
       await publishAttempt({ layout, attempt: this.#attempt, spools, textStart, rows: this.#rows, replace });
-      for (const { handle } of allOf(spools)) await handle.close();
       return true;
     } catch (error) {
       throw error instanceof RunError ? error : outputFailed(layout.target, error);
+    } finally {
+      if (this.#isWhole) for (const { handle } of allOf(spools)) await handle.close();
     }
   }
 
@@ -260,7 +261,7 @@ export class Store {
         opened.push(spool);
         return spool;
       } catch (error) {
-        throw usageError(`Expected to create ${path} but ${reasonOf(error)}.`);
+        throw usageError(`Expected to create ${path} but ${writingReason(error)}.`);
       }
     };
     const textStart = Buffer.byteLength(head);

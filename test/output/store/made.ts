@@ -18,7 +18,7 @@ export const SPECS: readonly ArraySpec[] = [
 
 export const SETTINGS: Settings = { command: 'classify', model: 'abc', precision: 'f32', shard: '1/1' };
 
-export const KINDS = ['csv', 'jsonl', 'npy', 'safetensors'] as const;
+export const KINDS = ['csv', 'csv.gz', 'jsonl', 'npy', 'safetensors'] as const;
 
 export type Kind = (typeof KINDS)[number];
 
@@ -26,7 +26,8 @@ export function layoutFor(kind: Kind, folder: string): Layout {
   const target = join(folder, `out.${kind}`);
   switch (kind) {
     case 'csv':
-      return textLayout(target, kind);
+    case 'csv.gz':
+      return textLayout(target, 'csv');
     case 'jsonl':
       return textLayout(target, kind, reindexJsonl);
     case 'npy':
@@ -36,7 +37,7 @@ export function layoutFor(kind: Kind, folder: string): Layout {
   }
 }
 
-export const headFor = (kind: Kind) => (kind === 'csv' ? 'path,error,value\n' : '');
+export const headFor = (kind: Kind) => (kind.startsWith('csv') ? 'path,error,value\n' : '');
 
 /** An input of a run: its row follows from it. */
 export interface Image {
@@ -68,6 +69,7 @@ export function computed(kind: Kind, { path, identity, value, failed }: Image, i
   const cell = (text: string) => `"${text.replaceAll('"', '""')}"`;
   const texts: Record<Kind, () => string> = {
     csv: () => `${cell(path)},${failed ? error.code : ''},${value}\n`,
+    'csv.gz': () => texts.csv(),
     jsonl: () => `${JSON.stringify({ v: 1, path, index, ...ended, value })}\n`,
     npy: () => pathsList().encode([{ path, ...ended } as Parameters<ReturnType<typeof pathsList>['encode']>[0][0]]),
     safetensors: () => texts.npy(),

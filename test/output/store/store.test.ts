@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { RunError } from '../../../src/errors.js';
 import { readNpy } from '../../../src/output/arrays/npy.js';
@@ -27,6 +28,7 @@ import { buryWriters, contents, continued, cutOff, newFolder, stamps, written } 
 
 const FINALS: Readonly<Record<Kind, readonly string[]>> = {
   csv: ['out.csv'],
+  'csv.gz': ['out.csv.gz'],
   jsonl: ['out.jsonl'],
   npy: ['out.conv1_1.npy', 'out.fc7.npy', 'out.npy.paths'],
   safetensors: ['out.safetensors', 'out.safetensors.paths'],
@@ -35,7 +37,7 @@ const FINALS: Readonly<Record<Kind, readonly string[]>> = {
 /** Files of a finished output, its journal among them. */
 const finished = (kind: Kind) => [...FINALS[kind], `out.${kind}.journal`].sort();
 
-const specsOf = (kind: Kind): readonly ArraySpec[] => (kind === 'csv' || kind === 'jsonl' ? [] : SPECS);
+const specsOf = (kind: Kind): readonly ArraySpec[] => (/^(?:csv|jsonl)/.test(kind) ? [] : SPECS);
 
 /** The journal in `folder` of an attempt that is not finished. */
 async function attemptIn(kind: Kind, folder: string) {
@@ -43,6 +45,12 @@ async function attemptIn(kind: Kind, folder: string) {
   const journal = await readJournal(join(folder, name ?? ''));
   if (journal === undefined) throw new Error('no journal');
   return { journal, files: attemptFiles(layoutFor(kind, folder), journal.header.attempt) };
+}
+
+/** The text of a finished output. */
+function textIn(kind: Kind, folder: string): Buffer {
+  const { textFinal, target } = layoutFor(kind, folder);
+  return textFinal === null ? gunzipSync(readFileSync(target)) : readFileSync(textFinal);
 }
 
 /** Every row's line fits its bytes, and there is no byte besides. */
@@ -119,7 +127,7 @@ describe.each(KINDS)('Store for %s', (kind) => {
     const layout = layoutFor(kind, folder);
     const rows = images.map((image, i) => computed(kind, image, i));
     const text = Buffer.concat([Buffer.from(headFor(kind)), ...rows.map((row) => row.text)]);
-    expect(readFileSync(layout.textFinal as string)).toEqual(text);
+    expect(textIn(kind, folder)).toEqual(text);
     const journal = await readJournal(journalPath(layout.target));
     expect(journal?.end).toEqual({ rows: 13, failed: 2, list: listOf(images) });
     expect(journal?.rows.map(({ path, index, identity, error }) => ({ path, index, identity, error }))).toEqual(
@@ -182,7 +190,7 @@ describe.each(KINDS)('Store for %s', (kind) => {
     const folder = newFolder();
     await written(kind, folder, []);
     expect(readdirSync(folder).sort()).toEqual(finished(kind));
-    expect(readFileSync(layoutFor(kind, folder).textFinal as string, 'utf8')).toBe(headFor(kind));
+    expect(textIn(kind, folder).toString()).toBe(headFor(kind));
   });
 
   it('says it when a folder is gone: USAGE', async () => {

@@ -3,6 +3,7 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterEach } from 'vitest';
 import { Earlier } from '../../../src/output/store/earlier.js';
 import type { Settings } from '../../../src/output/store/journal.js';
@@ -102,6 +103,19 @@ export function contents(folder: string): Record<string, string> {
         const text = readFileSync(join(folder, name)).toString('latin1');
         return [name, name.endsWith('journal') ? text.slice(text.indexOf('\n') + 1) : text];
       }),
+  );
+}
+
+/**
+ * The same with what compressed files hold: a header of gzip has bits that say nothing of the rows, and one of them that has
+ * turned over is no damage.
+ */
+export function plain(files: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(files).map(([name, text]) => [
+      name,
+      name.endsWith('.gz') ? gunzipSync(Buffer.from(text, 'latin1')).toString('latin1') : text,
+    ]),
   );
 }
 
