@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +11,7 @@ import { type ArraySpec, rowBytes } from '../../../src/output/arrays/spec.js';
 import { Earlier } from '../../../src/output/store/earlier.js';
 import { type JournalHeader, journalLine, readJournal } from '../../../src/output/store/journal.js';
 import { attemptFiles, finalsOf, journalPath } from '../../../src/output/store/layout.js';
+import { thisProcess } from '../../../src/process.js';
 import {
   computed,
   headFor,
@@ -394,6 +396,13 @@ describe('cleanUp', () => {
     writeFileSync(journal, journalLine({ ...JSON.parse(first), writer }) + rest.join('\n'));
   }
 
+  /** When a process began, as the system says. */
+  async function beginOf(pid: number): Promise<string | null> {
+    if (process.platform !== 'linux') return null;
+    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+    return text.split(') ').at(-1)?.split(' ')[19] ?? null;
+  }
+
   function age(folder: string, seconds: number): void {
     const time = Date.now() / 1000 - seconds;
     for (const name of readdirSync(folder)) utimesSync(join(folder, name), time, time);
@@ -404,7 +413,8 @@ describe('cleanUp', () => {
     await cutOff('npy', folder, images.slice(0, 5));
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
     children.push(child);
-    writtenBy(folder, { host: hostname(), pid: child.pid as number });
+    const began = await beginOf(child.pid as number);
+    writtenBy(folder, { host: hostname(), ...(await thisProcess()), pid: child.pid as number, began });
     const left = readdirSync(folder);
     await continued('npy', folder, images);
     expect(readdirSync(folder)).toEqual(expect.arrayContaining(left));
@@ -414,6 +424,34 @@ describe('cleanUp', () => {
     const alone = newFolder();
     await written('npy', alone, images);
     expect(contents(folder)).toEqual(contents(alone));
+  });
+
+  it.skipIf(process.platform !== 'linux')('deletes those of a process whose number another one has now', async () => {
+    const folder = newFolder();
+    await cutOff('npy', folder, images.slice(0, 5));
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    children.push(child);
+    // As after the restart of a container, in which the same numbers are given out again.
+    writtenBy(folder, { host: hostname(), ...(await thisProcess()), pid: child.pid as number, began: '1' });
+    await continued('npy', folder, images);
+    const alone = newFolder();
+    await written('npy', alone, images);
+    expect(contents(folder)).toEqual(contents(alone));
+  });
+
+  it('deletes the small files of runs that were killed while they tried the output or wrote its record', async () => {
+    const folder = newFolder();
+    await written('npy', folder, images);
+    const stray = ['out.npy.0123abcd.try-output.partial', 'out.npy.run.json.0123abcd.partial'];
+    const theirs = ['out.npy.my.partial', 'other.npy.0123abcd.try-output.partial'];
+    for (const name of [...stray, ...theirs]) writeFileSync(join(folder, name), '');
+    await continued('npy', folder, images);
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining([...stray, ...theirs]));
+    age(folder, 70);
+    await continued('npy', folder, images);
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining(theirs));
+    expect(readdirSync(folder)).not.toEqual(expect.arrayContaining([stray[0]]));
+    expect(readdirSync(folder)).not.toEqual(expect.arrayContaining([stray[1]]));
   });
 
   it('of a process on another machine keeps the files while they are new', async () => {
