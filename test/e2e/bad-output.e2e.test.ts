@@ -1,9 +1,20 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CAT, PHOTOS, temporaryFolder } from './helpers/folder.js';
-import { classify, PROGRAM, start, startProgram } from './helpers/program.js';
+import { classify, PROGRAM, start, startProgram, vgg16 } from './helpers/program.js';
 import { csvRows, expectOneSentence } from './helpers/rows.js';
 
 const folder = temporaryFolder();
@@ -66,6 +77,95 @@ describe('an output that cannot be written', () => {
     expect(missing.stderr).toContain(`hint: mkdir -p ${join(folder, 'none')}`);
     const inFile = await classify([PHOTOS, '-o', join(CAT, 'labels.csv')]);
     expect(expectOneSentence(inFile, 2)).toContain(`${CAT} is a file`);
+  });
+
+  it('in the name of a folder, a circle of links, a name that is too long: 2 before the model is loaded', async () => {
+    symlinkSync('two', join(folder, 'one'));
+    symlinkSync('one', join(folder, 'two'));
+    for (const name of ['new/', 'one', `${'n'.repeat(240)}.csv`]) {
+      // Whoever gets as far as the model ends with 5.
+      const words = ['classify', CAT, '-q', '-m', join(folder, 'none.pth'), '-o', `${folder}/${name}`];
+      expectOneSentence(await vgg16(words), 2);
+      expect(readdirSync(folder).filter((entry) => entry.includes('partial'))).toEqual([]);
+    }
+  });
+
+  it('is written through a link to a file that is to be made', async () => {
+    mkdirSync(join(folder, 'far'));
+    symlinkSync('far/labels.csv', join(folder, 'near.csv'));
+    const run = await classify([CAT, '-o', join(folder, 'near.csv')]);
+    expect(run.code, run.stderr).toBe(0);
+    expect(lstatSync(join(folder, 'near.csv')).isSymbolicLink()).toBe(true);
+    expect(csvRows(readFileSync(join(folder, 'far/labels.csv')))).toHaveLength(1);
+  });
+
+  /** A run that has written its first row and waits for more; `words` besides. */
+  async function begun(output: string, words: readonly string[] = []) {
+    const run = start(['classify', '-q', '-m', 'mini', '-k1', '--files-from', '-', '-o', output, ...words]);
+    run.child.stdin.write(`${CAT}\n`);
+    const partials = () =>
+      readdirSync(folder).filter((entry) => entry.startsWith(`${basename(output)}.`) && /[0-9a-f]{8}\./.test(entry));
+    await expect
+      .poll(() => partials().some((name) => statSync(join(folder, name)).size > 0), { timeout: 20_000 })
+      .toBe(true);
+    return { run, partials };
+  }
+
+  it.each(['deleted.csv', 'deleted.csv.gz'])(
+    'with --force, of which somebody deletes the unfinished files, has the new rows all the same: %s',
+    async (name) => {
+      const output = join(folder, name);
+      expect((await classify([CAT, '-k3', '-o', output])).code).toBe(0);
+      expect((await classify([CAT, '-k1', '-o', join(folder, `new-${name}`)])).code).toBe(0);
+      const { run, partials } = await begun(output, ['--force']);
+      for (const partial of partials()) rmSync(join(folder, partial));
+      run.child.stdin.end();
+      const ended = await run.done;
+      expect(ended.code, ended.stderr).toBe(0);
+      expect(readFileSync(output)).toEqual(readFileSync(join(folder, `new-${name}`)));
+      expect(partials()).toEqual([]);
+    },
+  );
+
+  it('whose folder is deleted meanwhile: 1 and one sentence', async () => {
+    mkdirSync(join(folder, 'gone'));
+    const run = start(['classify', '-q', '-m', 'mini', '--files-from', '-', '-o', join(folder, 'gone/x.csv')]);
+    run.child.stdin.write(`${CAT}\n`);
+    await expect.poll(() => readdirSync(join(folder, 'gone')).length, { timeout: 20_000 }).toBeGreaterThan(1);
+    rmSync(join(folder, 'gone'), { recursive: true });
+    run.child.stdin.end();
+    expect(expectOneSentence(await run.done, 1)).toMatch(/^Expected to write .+x\.csv but its folder is gone\.$/);
+  });
+
+  it('whose name is taken by a folder meanwhile: 1, the rows are kept, and what to type brings them home', async () => {
+    const output = join(folder, 'taken.csv');
+    const { run } = await begun(output, ['--force']);
+    mkdirSync(join(output, 'theirs'), { recursive: true });
+    run.child.stdin.end();
+    const ended = await run.done;
+    expect(expectOneSentence(ended, 1)).toMatch(
+      /^Expected to give .+, which holds all rows, the name .+taken\.csv but/,
+    );
+    const [, moves = ''] = /^hint: Once nothing is in the way, type (.+)$/m.exec(ended.stderr) ?? [];
+    rmSync(output, { recursive: true });
+    execFileSync('sh', ['-c', moves]);
+    expect(csvRows(readFileSync(output))).toHaveLength(1);
+    const again = await classify([CAT, '-k1', '-o', output, '--resume']);
+    expect(again.code, again.stderr).toBe(0);
+  });
+
+  it.each([
+    ['classify', [CAT, '-o', join(folder, 'x.csv')]],
+    ['extract', [CAT]],
+    ['export', [CAT, '-o', 'dataset']],
+    ['merge', ['a.csv', 'b.csv', '-o', 'c.csv']],
+  ])('of %s in a working directory that has been deleted: 2 and one sentence', async (command, words) => {
+    const gone = join(folder, `cwd-${command}`);
+    mkdirSync(gone);
+    const shell = ['-c', 'rmdir "$PWD" && exec "$@"', 'sh', process.execPath, PROGRAM, command, '-m', 'mini', ...words];
+    const named = command === 'merge' ? shell.filter((word) => word !== '-m' && word !== 'mini') : shell;
+    const run = await startProgram('sh', named, { cwd: gone, input: '' }).done;
+    expect(expectOneSentence(run, 2)).toBe('Expected a working directory but it has been deleted.');
   });
 
   it.each([

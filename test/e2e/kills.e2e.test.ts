@@ -218,6 +218,13 @@ const JSONL: Work = {
   folders: ['.'],
   ending: /^x\.jsonl$/,
 };
+const ZSTD: Work = {
+  command: 'extract',
+  output: 'x.csv.zst',
+  flags: ['-l', 'logits'],
+  folders: ['.'],
+  ending: /^x\.csv\.zst(\.\w+\.packed\.partial)?$/,
+};
 const DATASET: Work = {
   command: 'export',
   output: 'dataset',
@@ -228,7 +235,7 @@ const DATASET: Work = {
 
 describe(`kill -9 at ${KILLS} moments, each time gone on with --resume, leaves the bytes of a run that was not killed:`, () => {
   it('extract', { timeout: TEST_MS }, async () => {
-    expect(await kills([NPY, PARQUET, JSONL], 1)).toBeGreaterThanOrEqual(KILLS);
+    expect(await kills([NPY, PARQUET, JSONL, ZSTD], 1)).toBeGreaterThanOrEqual(KILLS);
   });
 
   it('export', { timeout: TEST_MS }, async () => {
