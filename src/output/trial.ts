@@ -30,25 +30,28 @@ export function isTrial(entry: string, output: string): boolean {
  * can be replaced. Throws USAGE with the reason, OUTPUT_FAILED for a full disk.
  */
 export async function tryOutput(path: string, found: Stats | undefined): Promise<void> {
-  const [first, second] = [0, 1].map(() => `${path}.${randomBytes(4).toString('hex')}.${TRIAL_SUFFIX}`) as [
-    string,
-    string,
-  ];
-  await tryFile(first, second).catch((error: unknown) => {
+  await tryFile((digits) => `${path}.${digits}.${TRIAL_SUFFIX}`).catch((error: unknown) => {
     throw refusal(path, error);
   });
   if (found !== undefined) await checkReplaceable(path, found);
 }
 
-/** Rejects with the system's own error, and leaves nothing behind as far as it can. */
-async function tryFile(first: string, second: string): Promise<void> {
-  try {
-    await (await open(first, 'wx')).close();
-    await rename(first, second);
-    await rm(second);
-  } catch (error) {
-    for (const file of [first, second]) await rm(file, { force: true }).catch(() => {});
-    throw error;
+/** Others delete the trials that they find, and folders that they have made for one. */
+const MAX_TRIES = 5;
+
+/** Rejects with the system's own error, and leaves nothing behind as far as it can. `named` gives a path for eight digits. */
+async function tryFile(named: (digits: string) => string): Promise<void> {
+  const [first, second] = [0, 1].map(() => named(randomBytes(4).toString('hex'))) as [string, string];
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await (await open(first, 'wx')).close();
+      await rename(first, second);
+      await rm(second, { force: true });
+      return;
+    } catch (error) {
+      for (const file of [first, second]) await rm(file, { force: true }).catch(() => {});
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === MAX_TRIES) throw error;
+    }
   }
 }
 
@@ -110,18 +113,11 @@ function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_all, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
-/** Another run that tries the same folder may delete it in between. */
-const MAX_TRIES = 5;
-
 /**
  * The same for the folder of a dataset, of which `file` is a file: makes it and those above it, and takes away again what
  * was not there. Throws USAGE with the reason, OUTPUT_FAILED for a full disk.
  */
 export async function tryFolder(folder: string, file: string): Promise<void> {
-  const [first, second] = [0, 1].map(() => join(folder, `${file}.${randomBytes(4).toString('hex')}.partial`)) as [
-    string,
-    string,
-  ];
   const refused = (error: unknown) =>
     FAILURES.includes((error as NodeJS.ErrnoException).code)
       ? outputFailed(folder, error)
@@ -134,7 +130,7 @@ export async function tryFolder(folder: string, file: string): Promise<void> {
     let failure: unknown;
     try {
       made = await mkdir(folder, { recursive: true });
-      await tryFile(first, second);
+      await tryFile((digits) => join(folder, `${file}.${digits}.partial`));
     } catch (error) {
       failure = error;
     }

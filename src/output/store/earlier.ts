@@ -20,6 +20,8 @@ interface Found {
 interface Leftover {
   /** Unknown where the attempt ended before it had written its journal's first line. */
   readonly writer?: JournalHeader['writer'];
+  /** Whoever needs it makes it again. */
+  readonly isTrial?: boolean;
   readonly files: readonly string[];
 }
 
@@ -64,7 +66,7 @@ export class Earlier {
       const isRead = found.some(({ path: read }) => read === path);
       if (attempt !== undefined && !isRead) this.#leftovers.push({ files: filesOf(layout, path, attempt) });
     }
-    for (const file of await strayFiles(layout)) this.#leftovers.push({ files: [file] });
+    for (const leftover of await strayFiles(layout)) this.#leftovers.push(leftover);
     for (const { path, journal } of fitting) {
       this.#scratch ??= new Scratch(layout.target);
       const opened = await openSource(layout, journal, this.#scratch);
@@ -123,8 +125,9 @@ export class Earlier {
 
   /** Deletes what unfinished attempts left, except those that are still being written. */
   async cleanUp(): Promise<void> {
-    for (const { writer, files } of this.#leftovers) {
-      const state = writer === undefined ? 'unsure' : await stateOfWriter(writer);
+    for (const { writer, isTrial, files } of this.#leftovers) {
+      const unknown = isTrial === true ? 'ended' : 'unsure';
+      const state = writer === undefined ? unknown : await stateOfWriter(writer);
       if (state === 'lives' || (state !== 'ended' && !(await isIdle(files)))) continue;
       for (const file of files) await rm(file, { force: true });
     }
@@ -169,15 +172,16 @@ async function attemptsAt({ target }: Pick<Layout, 'target'>) {
 }
 
 /** Small files that a run has left which was killed while it tried the output, or wrote its record. */
-async function strayFiles({ target }: Pick<Layout, 'target'>): Promise<readonly string[]> {
-  const [folder, name] = [dirname(target), basename(target)];
+async function strayFiles(layout: Layout): Promise<readonly Leftover[]> {
+  const { target } = layout;
+  const folder = dirname(target);
+  const names = finalsOf(layout).flatMap((final) => (dirname(final) === folder ? [basename(final)] : []));
   const record = `${basename(runRecordPath(target))}.`;
-  return (await readdir(folder).catch(() => []))
-    .filter(
-      (entry) =>
-        isTrial(entry, name) || (entry.startsWith(record) && /^[0-9a-f]{8}\.partial$/.test(entry.slice(record.length))),
-    )
-    .map((entry) => join(folder, entry));
+  return (await readdir(folder).catch(() => [])).flatMap((entry): Leftover[] => {
+    const files = [join(folder, entry)];
+    if (names.some((name) => isTrial(entry, name))) return [{ files, isTrial: true }];
+    return entry.startsWith(record) && /^[0-9a-f]{8}\.partial$/.test(entry.slice(record.length)) ? [{ files }] : [];
+  });
 }
 
 /** All that an unfinished attempt may have left; its journal last, by which the others are found. */
