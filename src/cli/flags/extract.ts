@@ -45,6 +45,6 @@ export const layerFlags = group('EXTRACT', {
 export const extractOutputFlags = group('OUTPUT', {
   format: value(oneOf(STORE_FORMATS), {
     helpValue: STORE_FORMATS.join('|'),
-    summary: "Default: by the output's extension; on stdout CSV.",
+    summary: "Default: by the output's extension; on stdout CSV. CSV and JSONL also with .gz or .zst.",
   }),
 });
