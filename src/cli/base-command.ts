@@ -5,10 +5,11 @@ import { Command, type Interfaces, Parser } from '@oclif/core';
 import { type RunError, usageError } from '../errors.js';
 import { printable } from '../output/printable.js';
 import type { FlagShape } from './config-file.js';
-import { type DefaultValue, type FlagForm, readDefaults } from './defaults.js';
+import { type Defaults, type DefaultValue, type FlagForm, readDefaults } from './defaults.js';
 import { errorObject, toRunError, valueError } from './errors.js';
 import { talkFlags } from './flags/session.js';
 import { FlagValueError, type FlagValues, variableOf } from './flags/values.js';
+import { refuseDownload } from './folder-config.js';
 import type { Session } from './image-run.js';
 import { type Style, styleOf, wantsColor } from './style.js';
 
@@ -59,7 +60,7 @@ export abstract class BaseCommand extends Command {
     return { flags: flags as FlagValues<F & typeof talkFlags>, args, inputs: (args.inputs ?? []) as string[] };
   }
 
-  /** Flags as typed, before the environment, the project's configuration and the user's. */
+  /** Flags as typed, before the environment, the configuration named or found in the folder, and the user's. */
   protected override async parse<
     F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
     B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
@@ -75,29 +76,56 @@ export abstract class BaseCommand extends Command {
     const own = { ...options, baseFlags: {}, flags } as Interfaces.Input<F, B, A>;
     refuseSwitchValues(argv, flags);
     const typed = await super.parse<F, B, A>(own, argv);
-    const defaults = await this.#defaultsFor(flags, typed.raw);
-    if (defaults.length === 0) return typed;
-    for (const value of defaults) await checkDefault(value, flags);
-    return super.parse<F, B, A>(own, [...defaults.flatMap((value) => value.tokens), ...argv]);
+    const { values, files } = await this.#defaultsFor(flags, typed);
+    for (const value of values) await checkDefault(value, flags);
+    const parsed =
+      values.length === 0
+        ? typed
+        : await super.parse<F, B, A>(own, [...values.flatMap((value) => value.tokens), ...argv]);
+    const said = parsed.flags as Readonly<Record<string, unknown>>;
+    if (said.quiet !== true) this.#tellConfigs({ values, files }, said.verbose === true);
+    if (said['dry-run'] !== true) await this.#checkFolderModel(values, flags, said);
+    return parsed;
+  }
+
+  /** Says which configurations were read. The user's own file is with him every day: only under --verbose. */
+  #tellConfigs({ values, files }: Defaults, verbose: boolean): void {
+    for (const { file, kind } of files) {
+      if (kind === 'user' && !verbose) continue;
+      const set = values.flatMap(({ flag, config }) => (config?.file === file ? [flag] : []));
+      this.notice(`${file} was read${set.length === 0 ? '' : ` for ${set.join(', ')}`}.`);
+    }
+  }
+
+  /** A file that came with the photos names the model: it must be there already, unless it would be without that file. */
+  async #checkFolderModel(
+    values: readonly DefaultValue[],
+    flags: Readonly<Record<string, Interfaces.Flag<unknown>>>,
+    said: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const named = values.find(({ flag, config }) => flag === 'model' && config?.kind === 'folder');
+    if (named === undefined || said.model === flags.model?.default) return;
+    await refuseDownload(said.model as string, this.cacheDirectory(said), named.origin);
   }
 
   async #defaultsFor(
     flags: Readonly<Record<string, Interfaces.Flag<unknown>>>,
-    raw: Interfaces.ParserOutput['raw'],
-  ): Promise<readonly DefaultValue[]> {
+    { raw, flags: typed }: Pick<Interfaces.ParserOutput, 'raw' | 'flags'>,
+  ): Promise<Defaults> {
     const given = new Set(raw.flatMap((token) => (token.type === 'flag' ? [token.flag] : [])));
     const known = new Map<string, FlagShape>(Object.entries(flags).map(([name, flag]) => [name, formOf(flag)]));
     for (const command of this.config.commands) {
       for (const [name, flag] of Object.entries(command.flags)) known.set(name, flag);
     }
     const forms = Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, formOf(flag)]));
-    const values = await readDefaults(forms, known, {
+    const { values, files } = await readDefaults(forms, known, {
       environment: process.env,
       directory: process.cwd(),
       userConfig: join(this.config.configDir, 'config.json'),
+      config: typed.config as string | undefined,
     });
     const excluded = (name: string) => flags[name]?.exclusive?.some((other) => given.has(other)) === true;
-    return values.filter(({ flag }) => !given.has(flag) && !excluded(flag));
+    return { values: values.filter(({ flag }) => !given.has(flag) && !excluded(flag)), files };
   }
 
   /** Prints the error and sets the exit code: oclif would turn every code into 1 or 2. */

@@ -1,7 +1,9 @@
-/** Defaults from `./vgg16.config.json` and the user's `config.json`: an object whose keys are names of flags. */
+/** Defaults from a configuration file: an object whose keys are names of flags. */
 
-import { readFile } from 'node:fs/promises';
-import { usageError } from '../errors.js';
+import { open } from 'node:fs/promises';
+import { type RunError, usageError } from '../errors.js';
+import { shown } from '../model/weights/file.js';
+import { reasonOf } from '../output/sink.js';
 
 /** What the check of a configuration needs to know of a flag. */
 export interface FlagShape {
@@ -12,36 +14,57 @@ export interface FlagShape {
 /** A flag's values as they would be typed; a switch has `true` or `false`. */
 export type ConfigValues = ReadonlyMap<string, readonly string[]>;
 
-/** Configurations are small: one that is larger is some other file. */
-const MAX_CONFIG_BYTES = 1_000_000;
+/** Configurations are small, in bytes: one that is larger is some other file. */
+export const MAX_CONFIG_BYTES = 1_000_000;
 
 /**
- * Reads one configuration file; a file that does not exist is an empty one.
- * Throws a usage error that names the file and the key for JSON that is not an object, a key that is no flag of any
- * command, and a value of the wrong type. Ranges are checked with the flags.
+ * Reads a configuration that is the user's own: his `config.json`, or one named by --config, which may be a pipe. Resolves
+ * to `undefined` for a file that does not exist. Throws USAGE where it cannot be read or is too large.
  */
-export async function readConfigFile(file: string, known: ReadonlyMap<string, FlagShape>): Promise<ConfigValues> {
-  let text: string;
+export async function readConfigText(file: string): Promise<string | undefined> {
   try {
-    text = await readFile(file, 'utf8');
+    const handle = await open(file, 'r');
+    try {
+      const chunks: Buffer[] = [];
+      for (let bytes = 0; ; ) {
+        const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(CHUNK_BYTES) });
+        if (bytesRead === 0) return Buffer.concat(chunks).toString('utf8');
+        chunks.push(buffer.subarray(0, bytesRead));
+        bytes += bytesRead;
+        if (bytes > MAX_CONFIG_BYTES) throw tooLarge(file);
+      }
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return new Map();
-    throw usageError(`Expected to read the configuration ${file}, but received ${code ?? String(error)}.`);
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (syscall === undefined) throw error;
+    throw usageError(`Expected to read the configuration ${file} but ${reasonOf(error)}.`);
   }
-  return checkConfig(text, file, known);
 }
 
+const CHUNK_BYTES = 1 << 16;
+
+export function tooLarge(file: string): RunError {
+  return usageError(`Expected a configuration of at most ${MAX_CONFIG_BYTES} bytes but ${file} has more.`);
+}
+
+/**
+ * The values of a configuration's text. Throws a usage error that names the file and the key for JSON that is not an
+ * object, a key that is no flag of any command, and a value of the wrong type. Ranges are checked with the flags.
+ */
 export function checkConfig(text: string, file: string, known: ReadonlyMap<string, FlagShape>): ConfigValues {
   const values = new Map<string, readonly string[]>();
   for (const [key, value] of Object.entries(parseObject(text, file))) {
     const flag = known.get(key);
     if (flag === undefined) {
       throw usageError(
-        `Expected the names of flags in ${file} but received the key "${key}".`,
+        `Expected the names of flags in ${file} but received the key ${shown(key)}.`,
         'Keys are long flags without the dashes, such as "batch-size" or "recursive".',
       );
     }
+    if (key === 'config') throw usageError(`Expected no "config" in ${file}: a configuration cannot name another.`);
     values.set(key, asTyped(key, value, flag, file));
   }
   return values;
@@ -50,7 +73,6 @@ export function checkConfig(text: string, file: string, known: ReadonlyMap<strin
 function parseObject(text: string, file: string): object {
   let parsed: unknown;
   try {
-    if (text.length > MAX_CONFIG_BYTES) throw new Error(`${text.length} bytes`);
     parsed = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     throw usageError(`Expected JSON in ${file} but received: ${(error as Error).message.replace(/\s+/g, ' ')}.`);
@@ -62,7 +84,9 @@ function parseObject(text: string, file: string): object {
 }
 
 function asTyped(key: string, value: unknown, flag: FlagShape, file: string): readonly string[] {
-  const isText = (item: unknown): item is string | number => typeof item === 'string' || typeof item === 'number';
+  // No path and no word has a NUL, and the system's functions refuse it in their own way.
+  const isText = (item: unknown): item is string | number =>
+    typeof item === 'number' || (typeof item === 'string' && !item.includes('\0'));
   if (flag.type === 'boolean') {
     if (typeof value === 'boolean') return [String(value)];
   } else {
@@ -77,5 +101,5 @@ function asTyped(key: string, value: unknown, flag: FlagShape, file: string): re
 function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'an object' : JSON.stringify(value);
+  return shown(value);
 }

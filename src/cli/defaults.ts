@@ -1,12 +1,20 @@
-/** Values of flags that were not typed: environment, then `./vgg16.config.json`, then the user's configuration. */
+/**
+ * Values of flags that were not typed: environment, then the file of --config or else `./vgg16.config.json`, then the user's
+ * configuration. Paths in each are relative to the current folder, as if they were typed.
+ */
 
-import { resolve } from 'node:path';
+import { join } from 'node:path';
 import { usageError } from '../errors.js';
-import { type ConfigValues, type FlagShape, readConfigFile } from './config-file.js';
+import { type ConfigValues, checkConfig, type FlagShape, readConfigText } from './config-file.js';
 import { variableOf } from './flags/values.js';
+import { checkFolderValues, FOLDER_CONFIG, readFolderConfig } from './folder-config.js';
 
-/** Name of the project's configuration, looked for in the current folder. */
-export const PROJECT_CONFIG = 'vgg16.config.json';
+/** A configuration file that was read, and whose word it is. */
+export interface ConfigFile {
+  readonly file: string;
+  /** `named`: by --config or its variable; `folder`: it lay in the current one; `user`: the user's own. */
+  readonly kind: 'named' | 'folder' | 'user';
+}
 
 /** A value for one flag as it would be typed, and where it comes from. */
 export interface DefaultValue {
@@ -14,6 +22,8 @@ export interface DefaultValue {
   readonly tokens: readonly string[];
   /** For errors: `VGG16_TOP_K`, or `"top-k" in /home/ada/vgg16.config.json`. */
   readonly origin: string;
+  /** The file that it comes from; none for a variable. */
+  readonly config?: ConfigFile;
 }
 
 const TRUE = ['1', 'true', 'yes', 'on'];
@@ -42,12 +52,12 @@ export function fromEnvironment(
 }
 
 /** A value from a configuration file. */
-export function fromConfig(flag: string, form: FlagForm, values: ConfigValues, file: string): DefaultValue | undefined {
+function fromConfig(flag: string, form: FlagForm, values: ConfigValues, config: ConfigFile): DefaultValue | undefined {
   const value = values.get(flag);
   if (value === undefined) return undefined;
-  const origin = `"${flag}" in ${file}`;
-  if (form.type === 'option') return { flag, tokens: value.map((text) => `--${flag}=${text}`), origin };
-  return { flag, tokens: switchTokens(flag, form, value[0] === 'true'), origin };
+  const origin = `"${flag}" in ${config.file}`;
+  if (form.type === 'option') return { flag, tokens: value.map((text) => `--${flag}=${text}`), origin, config };
+  return { flag, tokens: switchTokens(flag, form, value[0] === 'true'), origin, config };
 }
 
 function switchTokens(flag: string, form: FlagForm, on: boolean): readonly string[] {
@@ -55,23 +65,60 @@ function switchTokens(flag: string, form: FlagForm, on: boolean): readonly strin
   return form.allowNo === true ? [`--no-${flag}`] : [];
 }
 
+export interface DefaultsContext {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The current folder. */
+  readonly directory: string;
+  /** The user's configuration, which need not exist. */
+  readonly userConfig: string;
+  /** The value of --config, where it was typed. */
+  readonly config: string | undefined;
+}
+
+export interface Defaults {
+  readonly values: readonly DefaultValue[];
+  /** The configuration files that were there. */
+  readonly files: readonly ConfigFile[];
+}
+
 /** Every default that is set, for the flags of one command; `known` are the flags of all commands. */
 export async function readDefaults(
   flags: Readonly<Record<string, FlagForm>>,
   known: ReadonlyMap<string, FlagShape>,
-  context: {
-    readonly environment: Readonly<Record<string, string | undefined>>;
-    readonly directory: string;
-    readonly userConfig: string;
-  },
-): Promise<readonly DefaultValue[]> {
-  const files = [resolve(context.directory, PROJECT_CONFIG), context.userConfig];
-  const configs = await Promise.all(files.map(async (file) => ({ file, values: await readConfigFile(file, known) })));
-  const found: DefaultValue[] = [];
+  context: DefaultsContext,
+): Promise<Defaults> {
+  const configs = await readConfigs(known, context);
+  const values: DefaultValue[] = [];
   for (const [flag, form] of Object.entries(flags)) {
     let value = fromEnvironment(flag, form, context.environment);
-    for (const { file, values } of configs) value ??= fromConfig(flag, form, values, file);
-    if (value !== undefined) found.push(value);
+    for (const { config, found } of configs) value ??= fromConfig(flag, form, found, config);
+    if (value !== undefined) values.push(value);
   }
-  return found;
+  return { values, files: configs.map(({ config }) => config) };
+}
+
+/** The configurations that are there, first the one that counts more. */
+async function readConfigs(
+  known: ReadonlyMap<string, FlagShape>,
+  { environment, directory, userConfig, config }: DefaultsContext,
+): Promise<readonly { readonly config: ConfigFile; readonly found: ConfigValues }[]> {
+  const named = config ?? (environment[variableOf('config')] || undefined);
+  const first: ConfigFile =
+    named === undefined ? { file: join(directory, FOLDER_CONFIG), kind: 'folder' } : { file: named, kind: 'named' };
+  const [firstText, userText] = await Promise.all([
+    named === undefined ? readFolderConfig(directory) : readConfigText(named),
+    readConfigText(userConfig),
+  ]);
+  if (named !== undefined && firstText === undefined) {
+    throw usageError(
+      `Expected a configuration file for ${config === undefined ? variableOf('config') : '--config'} but ${named} does not exist.`,
+    );
+  }
+  const configs: { config: ConfigFile; found: ConfigValues }[] = [];
+  if (firstText !== undefined) configs.push({ config: first, found: checkConfig(firstText, first.file, known) });
+  if (first.kind === 'folder') for (const { found } of configs) await checkFolderValues(found, directory);
+  if (userText !== undefined) {
+    configs.push({ config: { file: userConfig, kind: 'user' }, found: checkConfig(userText, userConfig, known) });
+  }
+  return configs;
 }

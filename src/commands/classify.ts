@@ -13,8 +13,9 @@ export default class Classify extends BaseCommand {
     `Rows come in the order of the inputs, one for each: an image that cannot be read has a row with its error,
 and the exit code is then 3 (see --max-errors). Beside an output file a summary of the run is kept in FILE.run.json.
 
-Every flag can also be set by a variable (--top-k: VGG16_TOP_K), in ./vgg16.config.json and in the user's configuration
-({"top-k": 3}); what is typed comes first.
+Every flag can also be set by a variable (--top-k: VGG16_TOP_K), in the file of --config and in the user's configuration
+({"top-k": 3}); what is typed comes first. Without --config ./vgg16.config.json is read, which may only say how images are read
+and rows are made: not where anything is written, and no model outside the folder.
 
 Exit codes: 0 done, 1 unexpected, 2 usage, 3 some images failed, 4 no images, 5 the model, 130 Ctrl-C, 143 SIGTERM.`;
 

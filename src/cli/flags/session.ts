@@ -4,6 +4,10 @@ import { FlagValueError, filled, group, toggle, value } from './values.js';
 
 /** Every command has these. */
 export const talkFlags = group('SESSION', {
+  config: value(filled('a file'), {
+    helpValue: 'FILE',
+    summary: 'Defaults of flags from this file, which is trusted, in place of ./vgg16.config.json, which is not.',
+  }),
   quiet: toggle({ char: 'q', summary: 'Say nothing on stderr but errors.' }),
   verbose: toggle({ char: 'v', summary: 'Say more on stderr: settings, timings, stack traces.' }),
   'no-color': toggle({ summary: 'No colours; the variable NO_COLOR does the same.' }),
