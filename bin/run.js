@@ -14,5 +14,16 @@ try {
   process.env.HOME ??= tmpdir();
 }
 
-const { execute } = await import('@oclif/core');
-await execute({ dir: import.meta.url });
+const { Errors, flush, run } = await import('@oclif/core');
+try {
+  await run(undefined, import.meta.url);
+  flush();
+} catch (error) {
+  // oclif's own errors repeat what was typed, and `vgg16 *` types the names of files.
+  const { printable, printableLines } = await import('../dist/output/printable.js');
+  if (error instanceof Error) {
+    error.stack = printableLines(error.stack ?? '');
+    error.message = printable(error.message);
+  }
+  await Errors.handle(error);
+}

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { Command, type Interfaces, Parser } from '@oclif/core';
 import { type RunError, usageError } from '../errors.js';
-import { printable } from '../output/printable.js';
+import { printable, printableLines } from '../output/printable.js';
 import type { FlagShape } from './config-file.js';
 import { type Defaults, type DefaultValue, type FlagForm, readDefaults } from './defaults.js';
 import { errorObject, toRunError, valueError } from './errors.js';
@@ -11,6 +11,7 @@ import { talkFlags } from './flags/session.js';
 import { FlagValueError, type FlagValues, variableOf } from './flags/values.js';
 import { refuseDownload } from './folder-config.js';
 import type { Session } from './image-run.js';
+import { printJson } from './print-json.js';
 import { type Style, styleOf, wantsColor } from './style.js';
 
 export abstract class BaseCommand extends Command {
@@ -141,8 +142,8 @@ export abstract class BaseCommand extends Command {
     const { red, dim } = this.style();
     this.say(`${red('error:')} ${printable(error.message)}`);
     if (error.hint !== undefined) this.say(`${dim('hint:')} ${printable(error.hint)}`);
-    if (this.#typed('verbose', 'v')) this.say(stackOf(error));
-    if (this.#typed('json')) process.stdout.write(`${JSON.stringify(errorObject(error))}\n`);
+    if (this.#typed('verbose', 'v')) this.say(printableLines(stackOf(error)));
+    if (this.#typed('json')) printJson(errorObject(error));
   }
 
   /** Whether a switch is on, for the time before the flags are parsed or when they cannot be. */

@@ -14,6 +14,7 @@ import {
 } from '../services/benchmark/compare.js';
 import { readReport } from '../services/benchmark/report-file.js';
 import { formatBytes, keyText } from './benchmark-text.js';
+import { printJson } from './print-json.js';
 import { formatSpeed } from './rate.js';
 import type { Style } from './style.js';
 
@@ -32,7 +33,7 @@ export async function runCompare(a: string, b: string, flags: CompareFlags, styl
   const exitCode = passed ? ExitCode.Ok : ExitCode.Gate;
   if (flags.json === true) {
     const gate = minRatio === undefined ? null : { minRatio, passed, below };
-    process.stdout.write(`${JSON.stringify({ a, b, ...comparison, gate, exitCode }, null, 2)}\n`);
+    printJson({ a, b, ...comparison, gate, exitCode }, 2);
     return exitCode;
   }
   process.stdout.write(`${comparisonText(comparison, { a, b }, style)}\n`);
@@ -61,7 +62,9 @@ export function comparisonText(comparison: Comparison, files: { a: string; b: st
   const only = (name: string, keys: Comparison['onlyA']) => keys.map((key) => `only in ${name}: ${keyText(key)}`);
   const blocks = [
     [`A: ${printable(files.a)}`, `B: ${printable(files.b)}`],
-    differences.map(({ what, a, b }) => `${style.yellow('differs:')} ${what}: ${printable(a)} / ${printable(b)}`),
+    differences.map(
+      ({ what, a, b }) => `${style.yellow('differs:')} ${printable(what)}: ${printable(a)} / ${printable(b)}`,
+    ),
     matches.length === 0 ? ['Nothing to compare: no measurement is in both.'] : [matchTable(matches, style)],
     failed.flatMap(failedLines),
     [...only('A', onlyA), ...only('B', onlyB)],
@@ -105,6 +108,8 @@ function failedLines(match: FailedMatch): string[] {
   return (['a', 'b'] as const).flatMap((side) => {
     const error = match[side];
     const name = side.toUpperCase();
-    return error === null ? [] : [`failed in ${name}: ${keyText(match)}: ${error.code}: ${printable(error.message)}`];
+    return error === null
+      ? []
+      : [`failed in ${name}: ${keyText(match)}: ${printable(error.code)}: ${printable(error.message)}`];
   });
 }

@@ -5,9 +5,11 @@ import { usageError } from '../errors.js';
 import { openDevice, writeAtomically } from '../output/atomic.js';
 import { type Cell, csvEncoder } from '../output/csv.js';
 import { resolveOutput } from '../output/links.js';
+import { printableTexts } from '../output/printable.js';
 import type { Report, Result } from '../services/benchmark/report.js';
 import { reportText } from './benchmark-text.js';
 import { STDOUT } from './output-options.js';
+import { printJson } from './print-json.js';
 import type { Style } from './style.js';
 
 export interface ReportFlags {
@@ -47,11 +49,14 @@ export async function writeReport(
   style: Style,
 ): Promise<void> {
   const table = () => `${reportText(report, { width: process.stdout.columns ?? PLAIN_TABLE_WIDTH, style })}\n`;
-  const text = { json: () => `${JSON.stringify(report, null, 2)}\n`, csv: () => benchmarkCsv(report.results), table };
   if (output === STDOUT) {
-    process.stdout.write(text[format]());
+    const { results } = report;
+    if (format === 'json') printJson(report, 2);
+    else if (format === 'table') process.stdout.write(table());
+    else process.stdout.write(benchmarkCsv(process.stdout.isTTY === true ? printableTexts(results) : results));
     return;
   }
+  const text = { json: () => `${JSON.stringify(report, null, 2)}\n`, csv: () => benchmarkCsv(report.results), table };
   const device = await openDevice(output);
   if (device === undefined) await writeAtomically(await resolveOutput(output), text[format]());
   else {

@@ -55,7 +55,7 @@ export function reportText(report: Report, { width, style }: ReportTextOptions):
 export function keyText({ part, precision, batchSize, threads }: ResultKey): string {
   return [
     part,
-    ...(precision === null ? [] : [precision]),
+    ...(precision === null ? [] : [printable(precision)]),
     `batch ${batchSize}`,
     ...(threads === null ? [] : [threadsText(threads)]),
   ].join(', ');

@@ -14,6 +14,7 @@ import { DEFAULT_MAX_PIXELS } from './flags/run.js';
 import type { Session } from './image-run.js';
 import { type InputFlags, openInputs } from './inputs.js';
 import { type ModelFlags, openOptions } from './model-options.js';
+import { printJson } from './print-json.js';
 
 export interface ExportModelFlags extends Omit<ModelFlags, 'model'> {
   readonly output?: string | undefined;
@@ -72,7 +73,7 @@ export async function runExportModel(model: string, flags: ExportModelFlags, ses
   const exitCode = passed ? ExitCode.Ok : ExitCode.Gate;
   if (flags.json === true) {
     const printed = { model: card.name, format, output, bytes, precision: flags.precision, verified, exitCode };
-    process.stdout.write(`${JSON.stringify(printed)}\n`);
+    printJson(printed);
   } else if (verified !== undefined && flags.quiet !== true) {
     for (const line of verifiedLines(verified)) session.say(line);
   }

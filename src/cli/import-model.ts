@@ -14,6 +14,7 @@ import { importModel } from '../services/model/import.js';
 import { megabytes } from './export-model.js';
 import type { Session } from './image-run.js';
 import { type ModelFlags, openOptions } from './model-options.js';
+import { printJson } from './print-json.js';
 
 export interface ImportModelFlags extends Omit<ModelFlags, 'model'> {
   readonly name?: string | undefined;
@@ -50,10 +51,12 @@ export async function runImportModel(file: string, flags: ImportModelFlags, sess
   const { card, sha256 } = await importModel({ model: file, open, output, card: { name } });
   const { size: bytes } = await stat(output);
   if (flags.json === true) {
-    process.stdout.write(`${JSON.stringify({ name, path: output, bytes, sha256, preset: card.preset.name })}\n`);
+    printJson({ name, path: output, bytes, sha256, preset: card.preset.name });
   } else if (flags.quiet !== true) {
     const use = flags.output === undefined ? name : output;
-    session.say(`${printable(file)} (${megabytes(bytes)}, preset ${card.preset.name}) → ${printable(output)}`);
+    session.say(
+      `${printable(file)} (${megabytes(bytes)}, preset ${printable(card.preset.name)}) → ${printable(output)}`,
+    );
     session.say(`Use it with --model ${printable(use)}.`);
   }
   return ExitCode.Ok;

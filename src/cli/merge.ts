@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { ExitCode, usageError } from '../errors.js';
 import { isFolder } from '../output/folders.js';
+import { printable } from '../output/printable.js';
 import { RUN_RECORD_VERSION, type RunRecord, runRecordPath, writeRunRecord } from '../output/run-record.js';
 import { describeMachine } from '../services/machine.js';
 import { merge } from '../services/merge.js';
@@ -12,6 +13,7 @@ import { checkDatasetFolder } from './dataset-folder.js';
 import { type ContinuationFlags, checkOutputs } from './file-output.js';
 import type { Session } from './image-run.js';
 import { STDOUT } from './output-options.js';
+import { printJson } from './print-json.js';
 import { openProgress, progressStyle } from './progress.js';
 import { formatCount } from './rate.js';
 import { Interruption } from './signals.js';
@@ -90,13 +92,15 @@ export async function runMerge(parts: readonly string[], flags: MergeFlags, sess
     error: null,
   };
   await writeRunRecord(isDataset ? join(output, 'run.json') : runRecordPath(output), record);
-  if (flags.json === true) process.stdout.write(`${JSON.stringify(record)}\n`);
+  if (flags.json === true) printJson(record);
   if (flags.quiet !== true) {
     const failed = counts.failed === 0 ? '' : `, ${formatCount(counts.failed)} failed`;
     const rows = `${formatCount(counts.seen)} ${counts.seen === 1 ? 'row' : 'rows'}`;
     const from = `${parts.length} ${parts.length === 1 ? 'part' : 'parts'}`;
     session.say(
-      done.changed ? `${rows} of ${from}${failed} → ${output}` : `Nothing to do: ${output} is complete (${rows}).`,
+      done.changed
+        ? `${rows} of ${from}${failed} → ${printable(output)}`
+        : `Nothing to do: ${printable(output)} is complete (${rows}).`,
     );
   }
   return exitCode;

@@ -1,5 +1,9 @@
 /** The output group's flags → a format and where rows go. */
 
+import { constants } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { isatty } from 'node:tty';
 import { usageError } from '../errors.js';
 import type { ModelCard } from '../model/card.js';
 import { openDevice } from '../output/atomic.js';
@@ -9,6 +13,7 @@ import { endingsOf, formatByName, isForeign } from '../output/extensions.js';
 import type { FailedRow } from '../output/records.js';
 import { streamWriter } from '../output/row-writer.js';
 import { streamSink } from '../output/stream-sink.js';
+import { visibleRows } from '../output/visible-rows.js';
 import type { RunOutput } from './run-types.js';
 
 /** `--output -` */
@@ -51,10 +56,24 @@ export async function openStream<Row>(
       'Compress what the pipe gives: … -o - | gzip > FILE',
     );
   }
+  const visible = await isTerminal(output);
   return {
     file: output,
     format,
-    open: ({ card }) => streamWriter(sink, encoder(card)),
+    open: ({ card }) => streamWriter(sink, visible ? visibleRows(encoder(card), format) : encoder(card)),
     close: async () => [],
   };
+}
+
+/** Whether what is written to `output` appears on a terminal: stdout, or a device such as /dev/tty. */
+async function isTerminal(output: string): Promise<boolean> {
+  if (output === STDOUT) return process.stdout.isTTY === true;
+  const found = await stat(output).catch(() => undefined);
+  if (found?.isCharacterDevice() !== true) return false;
+  const handle = await open(output, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY).catch(
+    () => undefined,
+  );
+  const terminal = handle !== undefined && isatty(handle.fd);
+  await handle?.close();
+  return terminal;
 }

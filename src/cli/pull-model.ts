@@ -4,6 +4,7 @@ import { ExitCode } from '../errors.js';
 import { printable } from '../output/printable.js';
 import { needsPull, type PullEvent, type PulledModel, type PullOptions, pullModel } from '../services/model/pull.js';
 import type { Session } from './image-run.js';
+import { printJson } from './print-json.js';
 import { openProgress, type Progress, progressStyle } from './progress.js';
 import { formatDuration, Rate } from './rate.js';
 import { Interruption } from './signals.js';
@@ -25,7 +26,7 @@ export async function runPull(name: string, flags: PullFlags, session: Session):
   const interruption = new Interruption(() => {});
   try {
     const pulled = await pull(name, flags, session.cacheDir, interruption.signal);
-    if (flags.json === true) process.stdout.write(`${JSON.stringify(pulled)}\n`);
+    if (flags.json === true) printJson(pulled);
     else if (flags.quiet !== true) session.say(pulledLine(pulled));
     return ExitCode.Ok;
   } catch (error) {

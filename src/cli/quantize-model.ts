@@ -11,6 +11,7 @@ import { DEFAULT_MAX_PIXELS } from './flags/run.js';
 import type { Session } from './image-run.js';
 import { type InputFlags, openInputs } from './inputs.js';
 import { type ModelFlags, openOptions } from './model-options.js';
+import { printJson } from './print-json.js';
 import { openProgress, progressStyle, progressText } from './progress.js';
 import { formatCount } from './rate.js';
 import { Interruption } from './signals.js';
@@ -56,7 +57,7 @@ export async function runQuantize(model: string, flags: QuantizeFlags, session: 
     const result = await followed(events, flags);
     if (flags.json === true) {
       const { card, ...rest } = result;
-      process.stdout.write(`${JSON.stringify({ model: card.name, ...rest })}\n`);
+      printJson({ model: card.name, ...rest });
     } else if (flags.quiet !== true) {
       for (const line of reportLines(result)) session.say(line);
     }

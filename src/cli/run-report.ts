@@ -22,7 +22,7 @@ export function readyLine(state: RunState): string {
   const classes = card?.architecture.classifier?.classes;
   const parts = [
     ...(classes === undefined ? [] : [`${formatCount(classes)} classes`]),
-    `preset ${card?.preset.name}`,
+    `preset ${printable(card?.preset.name ?? '')}`,
     ...settingTexts(settings),
   ];
   return `${printable(card?.name ?? '')} is ready after ${formatDuration(state.loadSeconds())}: ${parts.join(', ')}.`;

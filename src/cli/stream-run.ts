@@ -12,6 +12,7 @@ import { exitCodeOf } from '../services/run.js';
 import { untilAborted } from '../stream.js';
 import { toRunError } from './errors.js';
 import { STDOUT } from './output-options.js';
+import { printJson } from './print-json.js';
 import {
   closingLine,
   failureLine,
@@ -61,7 +62,7 @@ export async function streamRun<Row extends { readonly status: string }>(run: St
         failure ??= toRunError(error, run.command);
       });
     }
-    if (run.json && failure === undefined) process.stdout.write(`${JSON.stringify(record)}\n`);
+    if (run.json && failure === undefined) printJson(record);
   }
 
   if (name !== undefined) run.say(interruptionLine(name, state.counts, partial));

@@ -16,6 +16,7 @@ import { type ImageRunFlags, runImages, type Session } from './image-run.js';
 import { openInputs } from './inputs.js';
 import { openOptions } from './model-options.js';
 import { formatOf, openStream, STDOUT } from './output-options.js';
+import { printJson } from './print-json.js';
 import { ensureWeights } from './pull-model.js';
 import { formatCount } from './rate.js';
 import { runSettings } from './run-settings.js';
@@ -68,7 +69,7 @@ async function verifyAlone(model: string, flags: VerifyFlags, session: Session):
   const failed = checks.filter(({ ok }) => ok === false);
   const exitCode = failed.length === 0 ? ExitCode.Ok : ExitCode.Gate;
   if (flags.json === true) {
-    process.stdout.write(`${JSON.stringify({ model: card.name, sha256, checks, exitCode })}\n`);
+    printJson({ model: card.name, sha256, checks, exitCode });
     return exitCode;
   }
   const { bold, red, dim } = session.style;

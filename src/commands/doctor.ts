@@ -11,12 +11,14 @@ export default class Doctor extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Doctor);
-    const [{ doctor, doctorExitCode }, { diagnosisText }] = await Promise.all([
+    const [{ doctor, doctorExitCode }, { diagnosisText }, { printJson }] = await Promise.all([
       import('../services/doctor.js'),
       import('../cli/diagnosis.js'),
+      import('../cli/print-json.js'),
     ]);
     const found = await doctor({ cacheDir: this.cacheDirectory(flags) });
-    this.log(flags.json ? JSON.stringify(found, null, 2) : diagnosisText(found, this.style(process.stdout)));
+    if (flags.json === true) printJson(found, 2);
+    else this.log(diagnosisText(found, this.style(process.stdout)));
     process.exitCode = doctorExitCode(found);
   }
 }

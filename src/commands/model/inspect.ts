@@ -31,14 +31,16 @@ export default class ModelInspect extends BaseCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ModelInspect);
-    const [{ openOptions }, { inspectModel }, { inspectionText }] = await Promise.all([
+    const [{ openOptions }, { inspectModel }, { inspectionText }, { printJson }] = await Promise.all([
       import('../../cli/model-options.js'),
       import('../../services/model/inspect.js'),
       import('../../cli/inspection.js'),
+      import('../../cli/print-json.js'),
     ]);
     // Without MODEL it is the network that `random` fills, so that its flags are checked alike.
     const open = await openOptions({ ...flags, model: args.model ?? 'random' }, this.cacheDirectory(flags));
     const found = await inspectModel({ model: args.model, open });
-    this.log(flags.json ? JSON.stringify(found, null, 2) : inspectionText(found, this.style(process.stdout)));
+    if (flags.json === true) printJson(found, 2);
+    else this.log(inspectionText(found, this.style(process.stdout)));
   }
 }

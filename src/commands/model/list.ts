@@ -11,11 +11,13 @@ export default class ModelList extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.read(ModelList);
-    const [{ listModels }, { modelListText }] = await Promise.all([
+    const [{ listModels }, { modelListText }, { printJson }] = await Promise.all([
       import('../../services/model/list.js'),
       import('../../cli/model-list.js'),
+      import('../../cli/print-json.js'),
     ]);
     const models = await listModels({ cacheDir: this.cacheDirectory(flags), weightsUrl: flags['weights-url'] });
-    this.log(flags.json ? JSON.stringify(models, null, 2) : modelListText(models, this.style(process.stdout)));
+    if (flags.json === true) printJson(models, 2);
+    else this.log(modelListText(models, this.style(process.stdout)));
   }
 }
