@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { cgroupCpus, type ReadText, readText } from './cgroup.js';
+import { grantedThreads } from './granted.js';
 
 export interface CpuFeatures {
   /** The maker's name for it, such as "Intel(R) Xeon(R) Platinum 8481C". */
@@ -72,7 +73,7 @@ export function availableThreads(env: NodeJS.ProcessEnv = process.env): number {
 }
 
 /**
- * Threads that this process may keep busy: what Slurm gave the task, else the CPU quota of its control group, else
+ * Threads that this process may keep busy: what the job engine gave it, else the CPU quota of its control group, else
  * every processor; in each case no more than `processors`, those that it may run on (its affinity).
  */
 export function threadLimit(
@@ -80,19 +81,20 @@ export function threadLimit(
   read: ReadText = readText,
   processors: number = availableParallelism(),
 ): ThreadLimit {
-  const slurm = slurmThreads(env);
-  const cpus = slurm === undefined ? cgroupCpus(read) : undefined;
-  // A part of a processor is dropped: a thread too many is stopped by the kernel in every period, and the others then
-  // wait for it.
-  const granted = slurm ?? (cpus === undefined ? undefined : Math.max(1, Math.floor(cpus)));
-  if (granted === undefined || granted > processors) return { threads: processors, from: `processors ${processors}` };
-  return { threads: granted, from: slurm === undefined ? `cgroup ${cpus?.toFixed(1)}` : `Slurm ${slurm}` };
+  const granted = grantedThreads(env) ?? cgroupThreads(read);
+  if (granted === undefined || granted.threads > processors) {
+    return { threads: processors, from: `processors ${processors}` };
+  }
+  return granted;
 }
 
-/** Slurm's `--cpus-per-task`; undefined outside a Slurm task. */
-export function slurmThreads(env: NodeJS.ProcessEnv): number | undefined {
-  const value = env.SLURM_CPUS_PER_TASK ?? '';
-  return /^[1-9]\d*$/.test(value) ? Number(value) : undefined;
+/**
+ * A part of a processor is dropped: a thread too many is stopped by the kernel in every period, and the others then wait
+ * for it.
+ */
+function cgroupThreads(read: ReadText): ThreadLimit | undefined {
+  const cpus = cgroupCpus(read);
+  return cpus === undefined ? undefined : { threads: Math.max(1, Math.floor(cpus)), from: `cgroup ${cpus.toFixed(1)}` };
 }
 
 function sysctl(): string {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { availableThreads, cpuFeatures, parseCpuFeatures, slurmThreads, threadLimit } from '../../src/model/cpu.js';
+import { availableThreads, cpuFeatures, parseCpuFeatures, threadLimit } from '../../src/model/cpu.js';
 
 /** Lines of /proc/cpuinfo as kernels print them, shortened to the features in question. */
 const SAPPHIRE_RAPIDS = `processor	: 0
@@ -80,6 +80,9 @@ describe('threadLimit', () => {
     ['no limit', 'max 100000', {}, 64, 'processors 64'],
     ['more than there are', '9900000 100000', {}, 64, 'processors 64'],
     ['Slurm comes before the control group', '200000 100000', { SLURM_CPUS_PER_TASK: '8' }, 8, 'Slurm 8'],
+    ["Grid Engine's slots", '200000 100000', { NSLOTS: '4' }, 4, 'SGE 4'],
+    ['more threads than there are processors', 'max 100000', { OMP_NUM_THREADS: '4096' }, 64, 'processors 64'],
+    ['what makes no sense', '200000 100000', { NSLOTS: 'undefined', OMP_NUM_THREADS: '0' }, 2, 'cgroup 2.0'],
   ])('%s', (_name, cpuMax, env, threads, from) => {
     expect(limit(cpuMax, env)).toEqual({ threads, from });
   });
@@ -87,12 +90,7 @@ describe('threadLimit', () => {
 
 describe('availableThreads', () => {
   it('takes what Slurm gave the task', () => {
-    expect(slurmThreads({ SLURM_CPUS_PER_TASK: '3' })).toBe(3);
     expect(availableThreads({ SLURM_CPUS_PER_TASK: '1' })).toBe(1);
-  });
-
-  it.each(['', '0', '-2', '2.5', 'many'])('ignores SLURM_CPUS_PER_TASK=%j', (value) => {
-    expect(slurmThreads({ SLURM_CPUS_PER_TASK: value })).toBeUndefined();
   });
 
   it('is never more than the processors that this process may run on', () => {

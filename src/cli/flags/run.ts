@@ -45,7 +45,8 @@ export const runFlags = group('RUN', {
   threads: value(wholeOrAuto({ min: 1, max: MAX_THREADS }), {
     helpValue: 'N|auto',
     default: 'auto',
-    summary: "TensorFlow's threads; auto: the processors that this process may use (cgroup, Slurm).",
+    summary:
+      "TensorFlow's threads; auto: the processors that this process may use (job engine, OMP_NUM_THREADS, cgroup).",
   }),
   precision: value(oneOf(['f32', 'bf16', 'int8', 'auto']), {
     helpValue: 'f32|bf16|int8|auto',
