@@ -2,7 +2,6 @@
 
 import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { isatty } from 'node:tty';
 import { usageError } from '../errors.js';
 import type { ModelCard } from '../model/card.js';

@@ -1,8 +1,8 @@
 /** sha256 of model files, remembered, because 553 MB take half a second to a second each time. */
 
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Bytes a read; larger ones do not hash faster. */
@@ -31,11 +31,13 @@ export async function rememberedHash(path: string, cacheDir: string, algorithm =
   const digits = createHash(algorithm).digest('hex').length;
   if (known.length === digits && /^[0-9a-f]+$/.test(known)) return known;
   const hash = await hashFile(path, algorithm);
-  const draft = `${place}.${process.pid}`;
+  // A name that nobody can foresee, and a new file: in a cache that several users share a link planted there would be followed.
+  const draft = `${place}.${randomBytes(4).toString('hex')}`;
   // A cache that cannot be written costs time, nothing else.
   await mkdir(folder, { recursive: true })
-    .then(() => writeFile(draft, hash))
+    .then(() => writeFile(draft, hash, { flag: 'wx' }))
     .then(() => rename(draft, place))
+    .catch(() => rm(draft, { force: true }))
     .catch(() => {});
   return hash;
 }

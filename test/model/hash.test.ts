@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hashFile, rememberedHash } from '../../src/model/hash.js';
@@ -24,6 +24,24 @@ describe('rememberedHash', () => {
     expect(await rememberedHash(path, cacheDir)).toBe(sha256('one'));
     write(folder, 'a', 'another');
     expect(await rememberedHash(path, cacheDir)).toBe(sha256('another'));
+  });
+
+  it('follows no link that somebody has planted in a shared cache', async () => {
+    const cacheDir = join(folder, 'shared');
+    const path = write(folder, 'c', 'three');
+    const victim = write(folder, 'victim', 'precious');
+    await rememberedHash(path, cacheDir);
+    const [entry] = readdirSync(join(cacheDir, 'hashes'));
+    const place = join(cacheDir, 'hashes', entry as string);
+    // The entry itself, and the name that earlier versions wrote before renaming.
+    for (const link of [place, `${place}.${process.pid}`]) {
+      rmSync(link, { force: true });
+      symlinkSync(victim, link);
+    }
+    expect(await rememberedHash(path, cacheDir)).toBe(sha256('three'));
+    expect(readFileSync(victim, 'utf8')).toBe('precious');
+    expect(readFileSync(place, 'utf8')).toBe(sha256('three'));
+    expect(lstatSync(place).isSymbolicLink()).toBe(false);
   });
 
   it('does without a cache that cannot be written', async () => {

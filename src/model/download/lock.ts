@@ -5,7 +5,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, lutimes, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { type ProcessIdentity, stateOf, thisProcess } from '../../process.js';
 
 /** How often an owner touches its lock, in milliseconds. */
@@ -30,7 +30,7 @@ export class Lock {
     /** The lock was that of an owner on another machine, which may be alive after all: what it wrote is not to be touched. */
     readonly isDoubtful: boolean,
   ) {
-    this.#timer = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), TOUCH_MS);
+    this.#timer = setInterval(() => void lutimes(path, new Date(), new Date()).catch(() => {}), TOUCH_MS);
     this.#timer.unref();
   }
 

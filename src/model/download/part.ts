@@ -1,6 +1,7 @@
 /** The bytes of a download that have arrived so far: a file, its digest, and what the server said of the whole. */
 
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, type Hash, randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 
 /** Bytes a read when the part is hashed again. */
@@ -33,7 +34,7 @@ export class Part {
 
   /** Opens what an earlier attempt has left at `path`, or begins there; what is there is hashed. */
   static async open(path: string, algorithm: string): Promise<Part> {
-    const file = await open(path, 'a+');
+    const file = await openPart(path);
     const part = new Part(path, algorithm, file);
     try {
       const buffer = Buffer.alloc(CHUNK_BYTES);
@@ -76,8 +77,8 @@ export class Part {
   async begin(whole: Whole): Promise<void> {
     this.#isMixed ||= this.#bytes > 0;
     this.#whole = whole;
-    const draft = `${statePath(this.#path)}.${process.pid}`;
-    await writeFile(draft, JSON.stringify(whole));
+    const draft = `${statePath(this.#path)}.${randomBytes(4).toString('hex')}`;
+    await writeFile(draft, JSON.stringify(whole), { flag: 'wx' });
     await rename(draft, statePath(this.#path));
   }
 
@@ -103,6 +104,27 @@ export class Part {
   close(): Promise<void> {
     return this.#file.close();
   }
+}
+
+/**
+ * The file itself, for reading and appending. In a cache that several users share a link planted under the part's name would
+ * have another file written to and emptied, and a pipe would be waited for: what is no regular file is taken away.
+ */
+async function openPart(path: string): Promise<FileHandle> {
+  const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const openIt = () => open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o666);
+  const file = await openIt().catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ELOOP') return undefined;
+    throw error;
+  });
+  if (file !== undefined) {
+    const found = await file.stat();
+    // A second name is a link of the other kind.
+    if (found.isFile() && found.nlink <= 1) return file;
+    await file.close();
+  }
+  await rm(path, { force: true });
+  return openIt();
 }
 
 /** Removes what a download has left at `path`. */
