@@ -1,6 +1,6 @@
 #!/usr/bin/env -S MALLOC_ARENA_MAX=2 node
 // glibc spreads allocations over eight arenas a processor, which grow apart: two keep the memory of a long run flat.
-import { tmpdir, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 
 // Images are decoded on libuv's threads, whose number is fixed when the first of them starts: at least one for each
 // of --workers, which is not parsed yet. Idle threads cost nothing; the workers' own limit bounds what runs.
@@ -11,7 +11,7 @@ try {
   userInfo();
 } catch {
   process.env.SHELL ??= '/bin/sh';
-  process.env.HOME ??= tmpdir();
+  process.env.HOME ??= (await import('../scripts/install/private-folder.mjs')).privateFolder();
 }
 
 const { Errors, flush, run } = await import('@oclif/core');

@@ -1,14 +1,15 @@
 /** Where this tool keeps what it builds once per user: the rule of oclif's `cacheDir`, for before oclif is installed. */
 
-import { tmpdir, userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { userInfo } from 'node:os';
+import { resolve } from 'node:path';
+import { privateFolder } from './private-folder.mjs';
 
 /** VGG16_CACHE_DIR, else `vgg16` in the user's cache folder; absolute. */
 export function cacheFolder(env = process.env) {
   if (env.VGG16_CACHE_DIR) return resolve(env.VGG16_CACHE_DIR);
   if (env.XDG_CACHE_HOME) return resolve(env.XDG_CACHE_HOME, 'vgg16');
   const home = homeFolder(env);
-  if (home === undefined) return join(tmpdir(), `vgg16-${process.getuid?.() ?? 'cache'}`);
+  if (home === undefined) return privateFolder();
   return resolve(home, process.platform === 'darwin' ? 'Library/Caches' : '.cache', 'vgg16');
 }
 

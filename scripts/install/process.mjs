@@ -3,6 +3,9 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
+/** Where npm runs this package's scripts: its own folder. */
+const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
+
 /** Lines of a failed command's output that are worth repeating, and how many characters of them. */
 const ERROR_LINES = 3;
 const ERROR_CHARACTERS = 600;
@@ -26,12 +29,13 @@ const running = new Set();
 
 /**
  * Runs a command to its end. `code` is its exit status, the signal that ended it, or ENOENT where there is no such
- * command; `output` is what it wrote to stdout and stderr.
+ * command; `output` is what it wrote to stdout and stderr. It runs in the package's folder, not in the current one: Python
+ * would load a `pip.py` or `zipfile.py` that lies there.
  */
 export function run(command, args, env = process.env) {
   return new Promise((resolve) => {
     // In a group of its own, to be ended with all that it has started: a shell's commands, a compiler's passes.
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env, detached: true });
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: PACKAGE, detached: true });
     running.add(child);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
