@@ -20,9 +20,10 @@ export async function checkDatasetFolder(output: string, flags: ContinuationFlag
   });
   if (found === undefined) return checkWritable(folder, []);
   if (!found.isDirectory()) throw usageError(`Expected a folder for --output but ${folder} is a file.`);
-  const names = await readdir(folder).catch((error: unknown) => {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     throw usageError(`Expected to look into ${folder} but ${reasonOf(error)}.`);
   });
+  const names = entries.map(({ name }) => name);
   if (await holdsNothing(folder, names)) return checkWritable(folder, names);
   // A run that was killed before its first part has no manifest yet.
   const isDataset = names.includes(MANIFEST) || names.includes('journal');
@@ -32,7 +33,15 @@ export async function checkDatasetFolder(output: string, flags: ContinuationFlag
       'Name another folder.',
     );
   }
-  if (continues(flags) || flags.force === true) return checkWritable(folder, names);
+  if (continues(flags) || flags.force === true) {
+    // Parts are replaced and deleted in the dataset's folders: behind a link they would be somebody else's files.
+    const link = entries.find((entry) => entry.isSymbolicLink());
+    if (link === undefined) return checkWritable(folder, names);
+    throw usageError(
+      `Expected folders and files in the dataset ${folder} but ${link.name} is a link.`,
+      'Name another folder, or put what the link leads to in its place.',
+    );
+  }
   throw new RunError('OUTPUT_EXISTS', `Expected a new folder for --output but ${folder} holds a dataset.`, {
     exitCode: ExitCode.Usage,
     hint: 'Type --resume to go on with it, --force to replace it, or name another folder.',

@@ -184,6 +184,9 @@ async function datasets({ parts, output, force, resume }: MergeOptions): Promise
     async open({ settings }) {
       const earlier = resume ? await earlierParts(format, settings, { retryFailed: false }) : undefined;
       const shardRows = Number(settings['shard-rows']);
+      if (!Number.isSafeInteger(shardRows) || shardRows < 1) {
+        throw usageError(`Expected parts of at least one row in ${first.part} but its journal says otherwise.`);
+      }
       const replace = force || resume;
       const writer = new DatasetWriter({ format, shardRows, settings, shard: WHOLE, model, replace });
       return {

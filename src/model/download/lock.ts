@@ -5,7 +5,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { link, lutimes, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, lutimes, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { type ProcessIdentity, stateOf, thisProcess } from '../../process.js';
 
 /** How often an owner touches its lock, in milliseconds. */

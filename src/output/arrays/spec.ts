@@ -14,6 +14,21 @@ export interface ArraySpec {
   readonly dtype: ArrayDType;
 }
 
+/** Layers as this tool names them. Files are named after them, so nothing else may stand in a journal or a manifest. */
+const LAYER_NAME = /^\w{1,64}$/;
+
+/** Whether a value from a file, which may be anyone's, describes arrays. */
+export function isArraySpec(value: unknown): value is ArraySpec {
+  const { name, shape, dtype } = (value ?? {}) as Partial<ArraySpec>;
+  return (
+    typeof name === 'string' &&
+    LAYER_NAME.test(name) &&
+    Array.isArray(shape) &&
+    shape.every((size) => Number.isSafeInteger(size) && size > 0) &&
+    ARRAY_DTYPES.some((known) => known === dtype)
+  );
+}
+
 /** Numbers in a row. */
 export function rowLength({ shape }: Pick<ArraySpec, 'shape'>): number {
   return shape.reduce((product, size) => product * size, 1);

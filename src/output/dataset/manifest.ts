@@ -5,7 +5,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type RunError, usageError } from '../../errors.js';
-import type { ArraySpec } from '../arrays/spec.js';
+import { type ArraySpec, isArraySpec } from '../arrays/spec.js';
 import { writeAtomically } from '../atomic.js';
 import { reasonOf } from '../sink.js';
 import type { Settings } from '../store/journal.js';
@@ -135,8 +135,10 @@ function isManifest(found: unknown): found is Manifest {
     v === MANIFEST_VERSION &&
     ROW_FILE_FORMATS.some((format) => format === schema?.rows?.format) &&
     Array.isArray(schema?.rows.columns) &&
+    schema.rows.columns.every((column) => typeof column?.name === 'string') &&
     EMBEDDING_FORMATS.some((format) => format === schema?.embeddings?.format) &&
     Array.isArray(schema?.embeddings.layers) &&
+    schema.embeddings.layers.every(isArraySpec) &&
     typeof settings === 'object' &&
     Number.isSafeInteger(settings?.['shard-rows']) &&
     Array.isArray(parts) &&

@@ -8,12 +8,13 @@
  */
 
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { createInterface } from 'node:readline';
 import { type ProcessIdentity, stateOf, thisProcess } from '../../process.js';
 import { readAt } from '../arrays/bytes.js';
-import { ARRAY_DTYPES, type ArraySpec } from '../arrays/spec.js';
+import { type ArraySpec, isArraySpec } from '../arrays/spec.js';
 
 /** Raised when a journal of before can no longer be continued. */
 export const JOURNAL_VERSION = 1;
@@ -121,12 +122,8 @@ export async function readHeader(
 
 /** Reads what is whole; `undefined` where there is no journal of this version. A torn last line is left out. */
 export async function readJournal(path: string): Promise<Journal | undefined> {
-  let handle: FileHandle;
-  try {
-    handle = await open(path);
-  } catch {
-    return undefined;
-  }
+  const handle = await openJournal(path);
+  if (handle === undefined) return undefined;
   let header: JournalHeader | undefined;
   const rows: JournalRow[] = [];
   let end: JournalEnd | undefined;
@@ -161,6 +158,14 @@ function parseLine(line: string): object | undefined {
   }
 }
 
+/** `undefined` for what cannot be opened and what is no regular file: a pipe would be waited for. */
+async function openJournal(path: string): Promise<FileHandle | undefined> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
+  if ((await handle?.stat())?.isFile() === true) return handle;
+  await handle?.close();
+  return undefined;
+}
+
 function isHeader(entry: object): entry is JournalHeader {
   const { v, attempt, format, settings, shard, arrays, textStart, writer } = entry as Partial<JournalHeader>;
   return (
@@ -173,21 +178,12 @@ function isHeader(entry: object): entry is JournalHeader {
     Number.isSafeInteger(shard?.index) &&
     Number.isSafeInteger(shard?.count) &&
     Array.isArray(arrays) &&
-    arrays.every(isSpec) &&
+    arrays.every(isArraySpec) &&
     Number.isSafeInteger(textStart) &&
     typeof writer?.host === 'string' &&
     Number.isSafeInteger(writer.pid) &&
     ['string', 'undefined'].includes(typeof writer.machine) &&
     (writer.began === null || ['string', 'undefined'].includes(typeof writer.began))
-  );
-}
-
-function isSpec(spec: Partial<ArraySpec> | null): boolean {
-  return (
-    typeof spec?.name === 'string' &&
-    Array.isArray(spec.shape) &&
-    spec.shape.every((size) => Number.isSafeInteger(size) && size > 0) &&
-    ARRAY_DTYPES.some((dtype) => dtype === spec.dtype)
   );
 }
 
