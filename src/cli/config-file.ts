@@ -19,9 +19,9 @@ export const MAX_CONFIG_BYTES = 1_000_000;
 
 /**
  * Reads a configuration that is the user's own: his `config.json`, or one named by --config, which may be a pipe. Resolves
- * to `undefined` for a file that does not exist. Throws USAGE where it cannot be read or is too large.
+ * to `undefined` for a file that does not exist. Throws USAGE where it cannot be read or is too large; `flag` is what names it.
  */
-export async function readConfigText(file: string): Promise<string | undefined> {
+export async function readConfigText(file: string, flag?: string): Promise<string | undefined> {
   try {
     const handle = await open(file, 'r');
     try {
@@ -40,7 +40,8 @@ export async function readConfigText(file: string): Promise<string | undefined> 
     const { code, syscall } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     if (syscall === undefined) throw error;
-    throw usageError(`Expected to read the configuration ${file} but ${reasonOf(error)}.`);
+    const what = flag === undefined ? 'the configuration' : `a configuration for ${flag} from`;
+    throw usageError(`Expected to read ${what} ${file} but ${code === 'EISDIR' ? 'it is a folder' : reasonOf(error)}.`);
   }
 }
 

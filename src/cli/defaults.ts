@@ -103,16 +103,15 @@ async function readConfigs(
   { environment, directory, userConfig, config }: DefaultsContext,
 ): Promise<readonly { readonly config: ConfigFile; readonly found: ConfigValues }[]> {
   const named = config ?? (environment[variableOf('config')] || undefined);
+  const flag = config === undefined ? variableOf('config') : '--config';
   const first: ConfigFile =
     named === undefined ? { file: join(directory, FOLDER_CONFIG), kind: 'folder' } : { file: named, kind: 'named' };
   const [firstText, userText] = await Promise.all([
-    named === undefined ? readFolderConfig(directory) : readConfigText(named),
+    named === undefined ? readFolderConfig(directory) : readConfigText(named, flag),
     readConfigText(userConfig),
   ]);
   if (named !== undefined && firstText === undefined) {
-    throw usageError(
-      `Expected a configuration file for ${config === undefined ? variableOf('config') : '--config'} but ${named} does not exist.`,
-    );
+    throw usageError(`Expected a configuration file for ${flag} but ${named} does not exist.`);
   }
   const configs: { config: ConfigFile; found: ConfigValues }[] = [];
   if (firstText !== undefined) configs.push({ config: first, found: checkConfig(firstText, first.file, known) });

@@ -10,6 +10,7 @@ import { expectOneSentence } from './helpers/rows.js';
 const VALUES: Readonly<Record<string, readonly (string | readonly [string, number])[]>> = {
   'batch-size': ['0', '-1', '513', '1.5', 'many', ''],
   'cache-dir': [''],
+  config: ['', 'no-such-config', ODD],
   decode: ['slow', ''],
   exclude: [''],
   ext: ['', 'jpg,', '*.jpg', 'a/b'],
