@@ -25,11 +25,12 @@ export function modelListText(models: readonly ListedModel[], { bold, dim }: Sty
 }
 
 function details(model: ListedModel, bold: Style['bold'], dim: Style['dim']): string {
-  const { name, what, url, confirmed, hash, license, cached, note, source } = model;
+  const { name, what, url, confirmed, hash, license, accuracy, cached, note, source } = model;
   const facts: readonly (readonly [string, string | null])[] = [
     ['from', url === null || confirmed ? url : `${url} (not confirmed)`],
     ['hash', `${hash.algorithm} ${hash.hex}${hash.hex.length < DIGITS[hash.algorithm] ? '…' : ''}`],
     ['licence', license],
+    ['accuracy', accuracy === null ? null : `on ${accuracy.on}`],
     ['facts', source],
     ['note', note],
     ['file', cached],
