@@ -82,7 +82,13 @@ export abstract class BaseCommand extends Command {
     const parsed =
       values.length === 0
         ? typed
-        : await super.parse<F, B, A>(own, [...values.flatMap((value) => value.tokens), ...argv]);
+        : await super.parse<F, B, A>(
+            own,
+            withDefaults(
+              argv,
+              values.flatMap((value) => value.tokens),
+            ),
+          );
     const said = parsed.flags as Readonly<Record<string, unknown>>;
     if (said.quiet !== true) this.#tellConfigs({ values, files }, said.verbose === true);
     if (said['dry-run'] !== true) await this.#checkFolderModel(values, flags, said);
@@ -154,6 +160,12 @@ export abstract class BaseCommand extends Command {
       return true;
     return /^(1|true|yes|on)$/i.test(process.env[variableOf(flag)] ?? '');
   }
+}
+
+/** Behind what was typed: a flag that takes all words up to the next one would otherwise take the arguments. */
+function withDefaults(argv: readonly string[], tokens: readonly string[]): string[] {
+  const end = argv.indexOf('--');
+  return end === -1 ? [...argv, ...tokens] : [...argv.slice(0, end), ...tokens, ...argv.slice(end)];
 }
 
 /** `--force=no`: oclif takes it for --force and an argument `no`. */

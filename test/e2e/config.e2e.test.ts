@@ -3,7 +3,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { place, temporaryFolder } from './helpers/folder.js';
+import { PHOTOS, place, temporaryFolder } from './helpers/folder.js';
 import { vgg16 } from './helpers/program.js';
 import { expectOneSentence } from './helpers/rows.js';
 
@@ -44,6 +44,13 @@ describe('a value', () => {
     expect(await images([], {})).toBe('1 image would be read.');
     expect(await images([], { VGG16_LIMIT: '2' })).toBe('2 images would be read.');
     expect(await images(['--limit', '3'], { VGG16_LIMIT: '2' })).toBe('3 images would be read.');
+  });
+
+  it('of a flag that takes several words leaves the arguments alone', async () => {
+    const args = ['model', 'quantize', 'mini', '-o', join(folder, 'i8.safetensors'), '--json'];
+    const { code, stdout, stderr } = await vgg16(args, { cwd: folder, env: { VGG16_CALIBRATE: PHOTOS } });
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout.toString())).toMatchObject({ model: 'mini', failed: 0 });
   });
 
   it('that is wrong is told with the variable or the file it comes from', async () => {
