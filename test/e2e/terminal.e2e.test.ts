@@ -42,7 +42,9 @@ beforeAll(() => {
   writeFileSync(join(folder, `part${TITLE}.csv`), 'path,status\n');
 });
 
-/** Each with the exit codes that it may have: only that it ran as far as it should. */
+const BRIEF = ['--parts', 'decode', '--runs', '1', '--warm-up', '0', '-b', '1'];
+
+/** Each with its exit code, which says that it ran as far as it should. */
 const COMMANDS: readonly (readonly [name: string, args: readonly string[], code: number])[] = [
   ['a table', ['classify', 'photos', '-m', model, '-v'], 3],
   ['a table of classes', ['classify', 'photos', '-m', model, '--long', '-k', '10'], 3],
@@ -71,6 +73,11 @@ const COMMANDS: readonly (readonly [name: string, args: readonly string[], code:
   ['doctor --json', ['doctor', '--cache-dir', 'cache', '--json'], 0],
   ['benchmark compare', ['benchmark', 'compare', 'a.json', 'b.json'], 0],
   ['benchmark compare --json', ['benchmark', 'compare', 'a.json', 'b.json', '--json', '--min-ratio', '1'], 6],
+  ['benchmark', ['benchmark', 'photos', '-m', model, ...BRIEF], 0],
+  ['benchmark --csv', ['benchmark', 'photos', '-m', model, ...BRIEF, '--csv'], 0],
+  ['benchmark --json', ['benchmark', 'photos', '-m', model, ...BRIEF, '--json'], 0],
+  ['model quantize', ['model', 'quantize', model, '--calibrate', 'photos', '-o', `${TITLE}i8.safetensors`], 0],
+  ['model export', ['model', 'export', model, '-o', `${TITLE}.onnx`, '--verify', 'photos'], 0],
   ["a configuration's key", ['doctor', '--config', 'key.json', '-v'], 2],
   ["a configuration's value", ['classify', 'photos', '--config', 'value.json', '-v'], 2],
   ['a damaged configuration', ['doctor', '--config', 'damaged.json', '-v', '--json'], 2],
@@ -80,19 +87,22 @@ const COMMANDS: readonly (readonly [name: string, args: readonly string[], code:
   ['the help of one', [`${TITLE}${TURNED}.jpg`, '--help'], 2],
 ];
 
-/** Commands that have no bar. */
-const WITHOUT_BAR = /^(model (inspect|import|list)|doctor|labels|benchmark|a (configuration|damaged|command)|the help)/;
+/** Commands that have no bar, or no flag to leave it out. */
+const WITHOUT_BAR =
+  /^(model (inspect|import|list|export|quantize)|doctor|labels|benchmark compare|a (configuration|damaged|command)|the help)/;
 
 /** What cli-progress draws with: cursor on, off, kept and to a column, clearing, line wrap. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: its own escapes
 const BAR = /\u001B([78]|\[(\?(25|7)[hl]|\d*G|[0-2]?[JK]|\d*[ABCD]))/g;
 
+const withoutBar = (text: string) => text.replace(BAR, '').replaceAll('\r', '');
+
 describe('on a terminal nothing that strangers wrote is more than text:', () => {
   it.each(COMMANDS)('%s', async (name, args, code) => {
     const screen = await onTerminal(WITHOUT_BAR.test(name) ? args : [...args, QUIET_BAR], { cwd: folder });
     expect(screen.text).not.toBe('');
-    const lines = screen.text.split('\n').filter((line) => DISTURBING.test(line));
-    expect(lines).toEqual([]);
+    const text = name === 'model quantize' ? withoutBar(screen.text) : screen.text;
+    expect(text.split('\n').filter((line) => DISTURBING.test(line))).toEqual([]);
     expect(screen.code, screen.text).toBe(code);
   });
 
@@ -106,7 +116,7 @@ describe('on a terminal nothing that strangers wrote is more than text:', () => 
 
   it('around the bar, too', async () => {
     const screen = await onTerminal(['classify', 'photos', '-m', model, '-o', 'bar.csv'], { cwd: folder });
-    const text = screen.text.replace(BAR, '').replaceAll('\r', '');
+    const text = withoutBar(screen.text);
     expect(text.split('\n').filter((line) => DISTURBING.test(line))).toEqual([]);
     expect(text).toContain('photos/a\\e]0;owned\\x07.broken.png: ');
   });
