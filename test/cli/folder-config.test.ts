@@ -93,11 +93,32 @@ describe('checkFolderValues', () => {
     }
   });
 
-  it.each(['+(a+)+b', '(a+)+b', '!(a)'])('refuses the glob %s, which can take for ever', async (glob) => {
-    await expect(check('exclude', glob)).rejects.toMatchObject({ message: expect.stringContaining('without groups') });
+  it.each(['+(a+)+b', '(a+)+b', '!(a)', '[a]+[a]+[a]+b', '{a,b}+c', '*a*a*a*b', '{*,*}{*,*}b'])(
+    'refuses the glob %s, which can take for ever',
+    async (glob) => {
+      await expect(check('exclude', glob)).rejects.toMatchObject({
+        message: expect.stringContaining('without groups'),
+      });
+    },
+  );
+
+  it('refuses a thousand globs', async () => {
+    const globs = Array.from({ length: 1000 }, (_, i) => `${i}.jpg`);
+    await expect(checkFolderValues(new Map([['exclude', globs]]), folder)).rejects.toMatchObject({
+      message: expect.stringContaining('at most 100 globs'),
+    });
   });
 
-  it.each(['*_thumb.jpg', 'bad/**', '{a,b}.png', '* \\(1\\).jpg', '[0-9]*'])('takes the glob %s', async (glob) => {
+  it.each([
+    '*_thumb.jpg',
+    'bad/**',
+    '{a,b}.png',
+    '* \\(1\\).jpg',
+    '[0-9]*',
+    '**/thumbs/**',
+    'C++.png',
+    '\\*\\*\\*\\*\\*',
+  ])('takes the glob %s', async (glob) => {
     await check('exclude', glob);
   });
 

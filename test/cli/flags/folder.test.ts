@@ -39,4 +39,12 @@ describe('what a configuration in the folder may set', () => {
   it.each(['model', 'labels', 'preset'])('is --%s only within the folder', (flag) => {
     expect(folderTrust(flag)).toBe('inside');
   });
+
+  it('is what docs/config.md lists', () => {
+    const docs = readFileSync(new URL('../../../docs/config.md', import.meta.url), 'utf8');
+    const rows = docs.split('\n').filter((line) => /^\| [a-z]/.test(line));
+    const listed = rows.flatMap((row) => [...row.matchAll(/`([a-z0-9-]+)`/g)].map(([, flag]) => flag));
+    const allowed = Object.keys(FOLDER_MAY_SET).filter((flag) => FOLDER_MAY_SET[flag] !== 'no');
+    expect(listed.sort()).toEqual(allowed.sort());
+  });
 });
