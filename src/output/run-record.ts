@@ -1,7 +1,7 @@
 /** What a run was: beside every output file as `<output>.run.json`, and on stdout under --json. */
 
-import { readFile } from 'node:fs/promises';
 import { writeAtomically } from './atomic.js';
+import { readRegularFile } from './regular-file.js';
 
 /** Raised when a key changes its meaning or goes away. */
 export const RUN_RECORD_VERSION = 1;
@@ -83,7 +83,7 @@ export function runRecordPath(output: string): string {
 /** The model of the run that made `output`; `null` where its record is gone or says nothing. */
 export async function recordedModel(output: string): Promise<RunRecord['model']> {
   try {
-    const record = JSON.parse(await readFile(runRecordPath(output), 'utf8')) as Partial<RunRecord> | null;
+    const record = JSON.parse(await readRegularFile(runRecordPath(output))) as Partial<RunRecord> | null;
     return record?.model ?? null;
   } catch {
     return null;

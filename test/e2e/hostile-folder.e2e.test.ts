@@ -212,6 +212,29 @@ describe('parts from somebody else', () => {
   const rename = (file: string, from: string, to: string) =>
     writeFileSync(file, readFileSync(file, 'utf8').replaceAll(JSON.stringify(from), JSON.stringify(to)));
 
+  it.each<[string, (part: string) => void]>([
+    [
+      'a pipe for a manifest',
+      (part) => {
+        mkdirSync(part);
+        execFileSync('mkfifo', [join(part, 'manifest.json')]);
+      },
+    ],
+    [
+      'a pipe for a journal',
+      (part) => {
+        writeFileSync(part, 'path,status\n');
+        execFileSync('mkfifo', [`${part}.journal`, `${part}.run.json`]);
+      },
+    ],
+    ['a device', (part) => symlinkSync('/dev/zero', part)],
+  ])('are not waited for where there is %s', async (_name, make) => {
+    const part = join(out, 'part.csv');
+    make(part);
+    const result = await touchingNothing(['merge', part, '-o', join(out, 'all.csv'), ...TRUSTED]);
+    expectOneSentence(result, 2);
+  });
+
   it('name no folder outside of the merged dataset', async () => {
     const parts = join(out, 'parts/a');
     mkdirSync(join(out, 'parts'));

@@ -1,5 +1,6 @@
 /** Reading files whose length is known before anything is allocated. */
 
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { usageError } from '../../errors.js';
 import { reasonOf } from '../sink.js';
@@ -8,7 +9,7 @@ import { reasonOf } from '../sink.js';
 export async function openForReading(path: string, what: string): Promise<{ handle: FileHandle; bytes: number }> {
   let handle: FileHandle;
   try {
-    handle = await open(path, 'r');
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK); // a pipe is not waited for
   } catch (error) {
     throw usageError(`Expected to read ${path} as ${what} but ${readingReason(error)}.`);
   }

@@ -17,6 +17,9 @@ export interface ArraySpec {
 /** Layers as this tool names them. Files are named after them, so nothing else may stand in a journal or a manifest. */
 const LAYER_NAME = /^\w{1,64}$/;
 
+/** Numbers in a row: those of conv1 for the largest input, 64 x 4096 x 4096. A row of NaN is made of them. */
+const MAX_ROW_LENGTH = 64 * 4096 ** 2;
+
 /** Whether a value from a file, which may be anyone's, describes arrays. */
 export function isArraySpec(value: unknown): value is ArraySpec {
   const { name, shape, dtype } = (value ?? {}) as Partial<ArraySpec>;
@@ -25,6 +28,7 @@ export function isArraySpec(value: unknown): value is ArraySpec {
     LAYER_NAME.test(name) &&
     Array.isArray(shape) &&
     shape.every((size) => Number.isSafeInteger(size) && size > 0) &&
+    rowLength({ shape }) <= MAX_ROW_LENGTH &&
     ARRAY_DTYPES.some((known) => known === dtype)
   );
 }

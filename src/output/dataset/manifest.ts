@@ -2,11 +2,12 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type RunError, usageError } from '../../errors.js';
 import { type ArraySpec, isArraySpec } from '../arrays/spec.js';
 import { writeAtomically } from '../atomic.js';
+import { readRegularFile } from '../regular-file.js';
 import { reasonOf } from '../sink.js';
 import type { Settings } from '../store/journal.js';
 import { finalsOf } from '../store/layout.js';
@@ -112,7 +113,7 @@ export async function clearManifests(folder: string): Promise<void> {
 /** Reads the manifest of a dataset. Throws USAGE where there is none, or none of this version. */
 export async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, MANIFEST);
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+  const text = await readRegularFile(path).catch((error: unknown) => {
     throw usageError(
       `Expected a dataset in ${folder} but ${path} cannot be read: ${reasonOf(error)}.`,
       'Name the folders that vgg16 export has written.',

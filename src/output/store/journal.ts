@@ -8,13 +8,13 @@
  */
 
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { createInterface } from 'node:readline';
 import { type ProcessIdentity, stateOf, thisProcess } from '../../process.js';
 import { readAt } from '../arrays/bytes.js';
 import { type ArraySpec, isArraySpec } from '../arrays/spec.js';
+import { openRegularFile } from '../regular-file.js';
 
 /** Raised when a journal of before can no longer be continued. */
 export const JOURNAL_VERSION = 1;
@@ -122,7 +122,7 @@ export async function readHeader(
 
 /** Reads what is whole; `undefined` where there is no journal of this version. A torn last line is left out. */
 export async function readJournal(path: string): Promise<Journal | undefined> {
-  const handle = await openJournal(path);
+  const handle = await openRegularFile(path).catch(() => undefined);
   if (handle === undefined) return undefined;
   let header: JournalHeader | undefined;
   const rows: JournalRow[] = [];
@@ -156,14 +156,6 @@ function parseLine(line: string): object | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** `undefined` for what cannot be opened and what is no regular file: a pipe would be waited for. */
-async function openJournal(path: string): Promise<FileHandle | undefined> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
-  if ((await handle?.stat())?.isFile() === true) return handle;
-  await handle?.close();
-  return undefined;
 }
 
 function isHeader(entry: object): entry is JournalHeader {

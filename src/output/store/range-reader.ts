@@ -1,6 +1,7 @@
 /** Bytes of a file by place, read in large pieces: rows are asked for mostly in their order. */
 
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { openRegularFile } from '../regular-file.js';
 
 /** Bytes a read, at least. */
 const PIECE_BYTES = 1 << 20;
@@ -87,7 +88,7 @@ export class RangeReader {
     const [oldest] = opened;
     if (opened.size > MAX_OPEN && oldest !== undefined) await oldest.#release();
     try {
-      this.#handle = await open(this.#path);
+      this.#handle = await openRegularFile(this.#path);
       return this.#handle;
     } catch (error) {
       opened.delete(this);
