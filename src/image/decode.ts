@@ -2,14 +2,20 @@
 
 import sharp, { type Metadata, type Region, type Sharp, type SharpOptions } from 'sharp';
 import { ImageError } from '../errors.js';
+import { asStillAvif } from './avif.js';
 import { bmpSize, decodeBmp } from './bmp.js';
+import { overWhite, rgbFromCmyk } from './composite.js';
 import { FORMAT_NAMES, type PhotoFormat } from './format.js';
 import { CHANNELS, cropOffset, resizedSize, type Size } from './geometry.js';
+import { openGif } from './gif.js';
+import { inspectJpeg } from './jpeg.js';
 import type { EmbeddedBlocks } from './metadata/embedded.js';
 import { isHeifCropped } from './metadata/heif.js';
-import { type Orientation, remainingTurn, turned, turnedSize } from './orientation.js';
+import { remainingTurn, turned, turnedSize } from './orientation.js';
+import { checkPngChunks } from './png.js';
 import { resample } from './resample.js';
 import { sourceSpan } from './taps.js';
+import { isOpaqueAnimation } from './webp.js';
 
 export type DecodeMode = 'exact' | 'fast';
 
@@ -42,51 +48,52 @@ sharp.unblock({
     'VipsForeignLoadJpegBuffer',
     'VipsForeignLoadPngBuffer',
     'VipsForeignLoadWebpBuffer',
-    'VipsForeignLoadNsgifBuffer',
     'VipsForeignLoadTiffBuffer',
     'VipsForeignLoadHeifBuffer',
   ],
 });
 
 /**
+ * Colour profiles are ignored, as Pillow does. Cut-off and corrupt data fail; mere warnings do not. The limit of pixels is
+ * `maxPixels`, not sharp's own.
+ */
+const INPUT: SharpOptions = { ignoreIcc: true, failOn: 'error', limitInputPixels: false };
+
+/** A file whose pixels are not decoded yet. Width and height are upright where that was asked for. */
+interface Picture extends Size {
+  /** Rejects where the file was cut off, in rows that `rgb` may not come to. */
+  readonly verify?: () => Promise<void>;
+  /** RGB pixels of a part, over white. Rejects where they are damaged. */
+  readonly rgb: (region: Region) => Promise<Uint8Array>;
+  /** All of it for libvips to reduce, where its decoder can do a part of that work itself. */
+  readonly reducible?: Sharp;
+}
+
+/** What the bytes of a decoded pixel are. */
+type Layout = 'opaque' | 'translucent' | 'cmyk';
+
+/**
  * Decodes, resizes and crops as Pillow and torchvision do; transparency is laid over white.
  *
- * @throws ImageError TOO_LARGE before any pixel is decoded; DECODE_FAILED for damaged data.
+ * @throws ImageError TOO_LARGE before any pixel is decoded; UNSUPPORTED_FORMAT for a kind of the format that is not decoded;
+ *   DECODE_FAILED for data that is damaged or cut off, whether the crop needs it or not.
  */
 export async function decodeImage(bytes: Buffer, format: PhotoFormat, options: DecodeOptions): Promise<DecodedImage> {
   try {
-    if (format === 'bmp') return await decodeBitmap(bytes, options);
-    const input: SharpOptions = {
-      // Colour profiles are ignored, as Pillow does. Cut-off and corrupt data fail; mere warnings do not.
-      ignoreIcc: true,
-      failOn: 'error',
-      limitInputPixels: false,
-    };
-    const metadata = await sharp(bytes, input).metadata();
-    if (format === 'avif' && isHeifCropped(bytes)) throw croppedAvif();
-    const turn = remainingTurn(bytes, format, metadata, options.autoOrient);
-    const size = turnedSize(metadata, turn);
-    checkSize(size, options.maxPixels);
-    const image = await openImage(bytes, input, metadata, turn);
-    return { pixels: await cropped(image, size, options), ...size };
+    const picture = await openPicture(bytes, format, options.autoOrient);
+    const { width, height } = picture;
+    checkSize(picture, options.maxPixels);
+    await picture.verify?.();
+    return { pixels: await cropped(picture, options), width, height };
   } catch (error) {
     throw error instanceof ImageError ? error : damaged(format, error);
   }
 }
 
-/** libvips does not read BMP: its pixels come from elsewhere, and have no orientation. */
-async function decodeBitmap(bytes: Buffer, options: DecodeOptions): Promise<DecodedImage> {
-  checkSize(bmpSize(bytes), options.maxPixels);
-  const { data, width, height, channels } = decodeBmp(bytes);
-  const image = sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
-  const size = { width, height };
-  return { pixels: await cropped(channels === 4 ? await overWhite(image) : image, size, options), ...size };
-}
-
 /** What libvips finds in an AVIF. Nothing where the image is damaged before it. */
 export async function avifBlocks(bytes: Buffer): Promise<EmbeddedBlocks> {
   try {
-    return await sharp(bytes, { failOn: 'none', limitInputPixels: false }).metadata();
+    return await sharp(asStillAvif(bytes), { failOn: 'none', limitInputPixels: false }).metadata();
   } catch {
     return {};
   }
@@ -105,58 +112,82 @@ function checkSize({ width, height }: Size, maxPixels: number): void {
   );
 }
 
-/** The image as an RGB pipeline of sharp, turned as it is to be looked at. */
-async function openImage(bytes: Buffer, input: SharpOptions, metadata: Metadata, turn: Orientation): Promise<Sharp> {
-  const image = turned(sharp(bytes, input), turn, metadata.orientation);
-  if (metadata.space === 'cmyk') return rgbFromCmyk(image);
-  return metadata.hasAlpha ? overWhite(image) : image;
-}
-
-/**
- * Pillow's `cmyk2rgb` (src/libImaging/Convert.c) instead of libvips's colour-managed conversion, which gives other
- * colours. Inks are bytes, 255 for full ink.
- */
-async function rgbFromCmyk(image: Sharp): Promise<Sharp> {
-  const { data, info } = await image
-    .pipelineColourspace('cmyk')
-    .toColourspace('cmyk')
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  const { width, height, channels } = info;
-  const pixels = new Uint8Array(width * height * CHANNELS);
-  for (let from = 0, to = 0; to < pixels.length; from += channels, to += CHANNELS) {
-    const white = 255 - (data[from + 3] as number);
-    for (let c = 0; c < CHANNELS; c += 1) {
-      pixels[to + c] = Math.max(0, white - divideBy255((data[from + c] as number) * white));
-    }
+async function openPicture(bytes: Buffer, format: PhotoFormat, autoOrient: boolean): Promise<Picture> {
+  switch (format) {
+    case 'gif':
+      return openGif(bytes);
+    case 'bmp':
+      return openBitmap(bytes);
+    default:
+      return await openWithLibvips(bytes, format, autoOrient);
   }
-  return sharp(pixels, { raw: { width, height, channels: CHANNELS }, limitInputPixels: false });
 }
 
-/** Pillow's `alpha_composite` over opaque white (src/libImaging/AlphaComposite.c). */
-async function overWhite(image: Sharp): Promise<Sharp> {
-  const { data, info } = await image.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
-  const { width, height, channels } = info;
-  const pixels = new Uint8Array(width * height * CHANNELS);
-  for (let from = 0, to = 0; to < pixels.length; from += channels, to += CHANNELS) {
-    const alpha = data[from + CHANNELS] as number;
-    const white = 255 * (255 - alpha);
-    for (let c = 0; c < CHANNELS; c += 1) {
-      pixels[to + c] = divideBy255((data[from + c] as number) * alpha + white);
-    }
-  }
-  return sharp(pixels, { raw: { width, height, channels: CHANNELS }, limitInputPixels: false });
+/** libvips does not read BMP: its pixels come from elsewhere, and have no orientation. */
+function openBitmap(bytes: Buffer): Picture {
+  return {
+    ...bmpSize(bytes),
+    rgb: async (region) => {
+      const { data, width, height, channels } = decodeBmp(bytes);
+      const image = sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
+      return rgbOf(image, region, channels === CHANNELS ? 'opaque' : 'translucent');
+    },
+  };
 }
 
-/** Pillow's `MULDIV255` for a product of two bytes. */
-function divideBy255(product: number): number {
-  const rounded = product + 128;
-  return ((rounded >> 8) + rounded) >> 8;
+async function openWithLibvips(bytes: Buffer, format: PhotoFormat, autoOrient: boolean): Promise<Picture> {
+  const jpeg = format === 'jpeg' ? inspectJpeg(bytes) : undefined;
+  if (format === 'png') checkPngChunks(bytes);
+  if (format === 'avif' && isHeifCropped(bytes)) throw croppedAvif();
+  const encoded = format === 'avif' ? asStillAvif(bytes) : bytes;
+  const metadata = await sharp(encoded, INPUT).metadata();
+  const turn = remainingTurn(bytes, format, metadata, autoOrient);
+  const image = turned(sharp(encoded, INPUT), turn, metadata.orientation);
+  const { width, height } = turnedSize(metadata, turn);
+  const rgb =
+    metadata.hasAlpha && format === 'webp' && isOpaqueAnimation(bytes)
+      ? (region: Region) => rgbOf(image.removeAlpha(), region, 'opaque')
+      : (region: Region) => rgbOf(image, region, layoutOf(metadata));
+  const shrinks = format === 'webp' || jpeg?.lossless === false;
+  return {
+    width,
+    height,
+    ...(jpeg?.whole === false ? { verify: () => decodeToEnd(encoded, metadata) } : {}),
+    rgb: format === 'png' && turn === 1 ? (region) => withRowsBelow(rgb, region, height) : rgb,
+    ...(shrinks && layoutOf(metadata) === 'opaque' ? { reducible: image } : {}),
+  };
 }
 
-function cropped(image: Sharp, size: Size, options: DecodeOptions): Promise<Uint8Array> {
-  const enlarging = Math.min(size.width, size.height) < options.resize;
-  return enlarging || options.decode === 'exact' ? exactCrop(image, size, options) : fastCrop(image, size, options);
+function layoutOf({ space, hasAlpha }: Metadata): Layout {
+  if (space === 'cmyk') return 'cmyk';
+  return hasAlpha ? 'translucent' : 'opaque';
+}
+
+/** Decodes every row and keeps one pixel. */
+async function decodeToEnd(bytes: Buffer, { width, height }: Size): Promise<void> {
+  const last: Region = { left: width - 1, top: height - 1, width: 1, height: 1 };
+  await sharp(bytes, INPUT).extract(last).raw().toBuffer();
+}
+
+/** The rows below the region are decoded too, for whether a PNG is whole shows in no other way. */
+async function withRowsBelow(rgb: Picture['rgb'], region: Region, height: number): Promise<Uint8Array> {
+  const pixels = await rgb({ ...region, height: height - region.top });
+  return pixels.subarray(0, region.width * region.height * CHANNELS);
+}
+
+async function rgbOf(image: Sharp, region: Region, layout: Layout): Promise<Uint8Array> {
+  const part = image.extract(region);
+  if (layout === 'opaque') return rawPixels(part.toColourspace('srgb'), region, CHANNELS);
+  if (layout === 'translucent') return overWhite(await rawPixels(part.toColourspace('srgb'), region, CHANNELS + 1));
+  return rgbFromCmyk(await rawPixels(part.pipelineColourspace('cmyk').toColourspace('cmyk'), region, CHANNELS + 1));
+}
+
+function cropped(picture: Picture, options: DecodeOptions): Promise<Uint8Array> {
+  const { width, height, reducible } = picture;
+  const enlarging = Math.min(width, height) < options.resize;
+  return reducible === undefined || enlarging || options.decode === 'exact'
+    ? exactCrop(picture, options)
+    : fastCrop(reducible, picture, options);
 }
 
 /** libvips's triangle filter after shrinking on load: 0.2 of 255 from Pillow on average, up to 0.9 for large photos. */
@@ -168,15 +199,16 @@ async function fastCrop(image: Sharp, size: Size, { resize, crop }: DecodeOption
     width: crop,
     height: crop,
   };
-  return rgb(image.resize({ ...target, fit: 'fill', kernel: 'linear' }).extract(region), region);
+  const reduced = image.resize({ ...target, fit: 'fill', kernel: 'linear' }).extract(region);
+  return rawPixels(reduced.toColourspace('srgb'), region, CHANNELS);
 }
 
 /** Pillow's own arithmetic on the part of the image that the crop needs. */
-async function exactCrop(image: Sharp, size: Size, { resize, crop }: DecodeOptions): Promise<Uint8Array> {
-  const target = resizedSize(size, resize);
+async function exactCrop(picture: Picture, { resize, crop }: DecodeOptions): Promise<Uint8Array> {
+  const target = resizedSize(picture, resize);
   const axis = (from: number, to: number) => ({ from, to, offset: cropOffset(to, crop), length: crop });
-  const x = axis(size.width, target.width);
-  const y = axis(size.height, target.height);
+  const x = axis(picture.width, target.width);
+  const y = axis(picture.height, target.height);
   const [columns, rows] = [sourceSpan(x), sourceSpan(y)];
   const region: Region = {
     left: columns.start,
@@ -184,12 +216,12 @@ async function exactCrop(image: Sharp, size: Size, { resize, crop }: DecodeOptio
     width: columns.end - columns.start,
     height: rows.end - rows.start,
   };
-  return resample(await rgb(image.extract(region), region), x, y);
+  return resample(await picture.rgb(region), x, y);
 }
 
-async function rgb(image: Sharp, { width, height }: Size): Promise<Uint8Array> {
-  const { data, info } = await image.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
-  if (info.width !== width || info.height !== height || info.channels !== CHANNELS) {
+async function rawPixels(image: Sharp, { width, height }: Size, channels: number): Promise<Uint8Array> {
+  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+  if (info.width !== width || info.height !== height || info.channels !== channels) {
     throw new Error(`received ${info.width}x${info.height} pixels of ${info.channels} channels`);
   }
   return data;
