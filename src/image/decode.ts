@@ -48,6 +48,7 @@ sharp.unblock({
     'VipsForeignLoadJpegBuffer',
     'VipsForeignLoadPngBuffer',
     'VipsForeignLoadWebpBuffer',
+    'VipsForeignLoadNsgifBuffer',
     'VipsForeignLoadTiffBuffer',
     'VipsForeignLoadHeifBuffer',
   ],
