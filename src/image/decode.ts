@@ -178,9 +178,19 @@ async function withRowsBelow(rgb: Picture['rgb'], region: Region, height: number
 
 async function rgbOf(image: Sharp, region: Region, layout: Layout): Promise<Uint8Array> {
   const part = image.extract(region);
-  if (layout === 'opaque') return rawPixels(part.toColourspace('srgb'), region, CHANNELS);
-  if (layout === 'translucent') return overWhite(await rawPixels(part.toColourspace('srgb'), region, CHANNELS + 1));
-  return rgbFromCmyk(await rawPixels(part.pipelineColourspace('cmyk').toColourspace('cmyk'), region, CHANNELS + 1));
+  if (layout === 'opaque') return opaqueRgb(part, region);
+  const converted =
+    layout === 'cmyk' ? part.pipelineColourspace('cmyk').toColourspace('cmyk') : part.toColourspace('srgb');
+  const { data, info } = await converted.raw().toBuffer({ resolveWithObject: true });
+  return layout === 'cmyk' ? rgbFromCmyk(data, info.channels) : overWhite(data, info.channels);
+}
+
+async function opaqueRgb(image: Sharp, { width, height }: Size): Promise<Uint8Array> {
+  const { data, info } = await image.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+  if (info.width !== width || info.height !== height || info.channels !== CHANNELS) {
+    throw new Error(`received ${info.width}x${info.height} pixels of ${info.channels} channels`);
+  }
+  return data;
 }
 
 function cropped(picture: Picture, options: DecodeOptions): Promise<Uint8Array> {
@@ -200,8 +210,7 @@ async function fastCrop(image: Sharp, size: Size, { resize, crop }: DecodeOption
     width: crop,
     height: crop,
   };
-  const reduced = image.resize({ ...target, fit: 'fill', kernel: 'linear' }).extract(region);
-  return rawPixels(reduced.toColourspace('srgb'), region, CHANNELS);
+  return opaqueRgb(image.resize({ ...target, fit: 'fill', kernel: 'linear' }).extract(region), region);
 }
 
 /** Pillow's own arithmetic on the part of the image that the crop needs. */
@@ -218,14 +227,6 @@ async function exactCrop(picture: Picture, { resize, crop }: DecodeOptions): Pro
     height: rows.end - rows.start,
   };
   return resample(await picture.rgb(region), x, y);
-}
-
-async function rawPixels(image: Sharp, { width, height }: Size, channels: number): Promise<Uint8Array> {
-  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
-  if (info.width !== width || info.height !== height || info.channels !== channels) {
-    throw new Error(`received ${info.width}x${info.height} pixels of ${info.channels} channels`);
-  }
-  return data;
 }
 
 /**
