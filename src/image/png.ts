@@ -56,6 +56,7 @@ export function checkPngChunks(bytes: Buffer): void {
     if (!seenPixels) checkSum(bytes, chunk);
     if (kind === 'PLTE') colours = Math.min((end - start) / CHANNELS, 1 << (bytes[BIT_DEPTH] ?? 0));
     if (kind === 'acTL') animated = true;
+    if (kind === 'fdAT' && animated) throw new Error('received pixels of a frame before the frame');
     if (kind === 'tRNS') {
       transparencies += 1;
       const fits = isTransparency(end - start, colourType, colours);

@@ -32,7 +32,9 @@ warnings.simplefilter("ignore")
 
 def as_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):  # Pillow clips to white; the upper byte is what is meant.
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        values = np.asarray(image)
+        opacity = np.where(values == image.info.get("transparency", -1), 0, 255)
+        image = Image.fromarray(np.stack([values >> 8, opacity], 2).astype(np.uint8), "LA")
     if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

@@ -186,20 +186,38 @@ test('a file called an AVIF by another brand is read as one', async () => {
   expect(await verdicts(bytes)).toEqual(['ok']);
 });
 
-describe('a PNG whose transparency does not fit, which libpng would pass over,', () => {
-  test('is refused', async () => {
-    const bytes = read('palette-4.png');
-    const entries = 16;
-    const behind = bytes.indexOf('PLTE') + 4 + 3 * entries + 4;
-    const withOpacities = (count: number) => {
-      const body = Buffer.concat([Buffer.from('tRNS'), Buffer.alloc(count, 128)]);
-      const frame = Buffer.alloc(8);
-      frame.writeUInt32BE(count, 0);
-      frame.writeUInt32BE(crc32(body), 4);
-      const chunk = [frame.subarray(0, 4), body, frame.subarray(4)];
-      return Buffer.concat([bytes.subarray(0, behind), ...chunk, bytes.subarray(behind)]);
-    };
-    expect(await verdicts(withOpacities(entries))).toEqual(['ok']);
-    expect(await verdicts(withOpacities(entries + 1))).toEqual(['DECODE_FAILED']);
+describe('a PNG with a chunk that libpng would pass over', () => {
+  /** `chunk` comes before the one of the kind `next`. */
+  const insert = (bytes: Buffer, chunk: Buffer, next: string) => {
+    const at = bytes.indexOf(next) - 4;
+    return Buffer.concat([bytes.subarray(0, at), chunk, bytes.subarray(at)]);
+  };
+
+  test('is refused for a transparency of more colours than there are', async () => {
+    const withOpacities = (count: number) => insert(read('palette-4.png'), pngChunk('tRNS', count), 'IDAT');
+    expect(await verdicts(withOpacities(16))).toEqual(['ok']);
+    expect(await verdicts(withOpacities(17))).toEqual(['DECODE_FAILED']);
+  });
+
+  test('is refused for a transparency that comes too late, or twice', async () => {
+    expect(await verdicts(insert(read('palette-4.png'), pngChunk('tRNS', 9), 'IEND'))).toEqual(['DECODE_FAILED']);
+    expect(await verdicts(insert(read('palette-4.png'), pngChunk('tRNS', 9), 'PLTE'))).toEqual(['DECODE_FAILED']);
+    const twice = insert(read('palette-4-transparent.png'), pngChunk('tRNS', 9), 'IDAT');
+    expect(await verdicts(twice)).toEqual(['DECODE_FAILED']);
+  });
+
+  test('is refused for pixels of a second frame that does not begin', async () => {
+    const animated = insert(read('grey-8.png'), pngChunk('acTL', 8), 'IDAT');
+    expect(await verdicts(animated)).toEqual(['ok']);
+    expect(await verdicts(insert(animated, pngChunk('fdAT', 30), 'IEND'))).toEqual(['DECODE_FAILED']);
   });
 });
+
+/** A chunk of so many bytes that are all the same, and its checksum. */
+function pngChunk(kind: string, length: number): Buffer {
+  const chunk = Buffer.alloc(12 + length, 128);
+  chunk.writeUInt32BE(length, 0);
+  chunk.write(kind, 4, 'latin1');
+  chunk.writeUInt32BE(crc32(chunk.subarray(4, 8 + length)), 8 + length);
+  return chunk;
+}
