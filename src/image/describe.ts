@@ -1,10 +1,10 @@
 /** What a record of an image says beside its pixels: for data sets that are checked, deduplicated and sorted by date. */
 
 import { createHash } from 'node:crypto';
-import { avifBlocks } from './decode.js';
 import { timeTaken } from './exif.js';
 import { type PhotoFormat, sniff } from './format.js';
 import { embeddedBlocks } from './metadata/embedded.js';
+import { avifBlocks } from './picture.js';
 
 export interface ImageDetails {
   /** Size of the file, or of the member of an archive. */

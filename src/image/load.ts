@@ -5,7 +5,8 @@ import { type DecodedImage, type DecodeOptions, decodeImage } from './decode.js'
 import { describeImage, type ImageDetails } from './describe.js';
 import type { ImageFile } from './find.js';
 import { FORMAT_NAMES, sniff } from './format.js';
-import { emptyError, readImageFile } from './read.js';
+import { emptyError, type Look, readImageFile } from './read.js';
+import { checkLargeTiff } from './tiff/peek.js';
 
 export type { DecodeMode } from './decode.js';
 export type { ImageDetails } from './describe.js';
@@ -46,7 +47,7 @@ export async function loadImage(source: ImageSource, options: LoadOptions): Prom
 export async function loadWithDetails(source: ImageSource, options: LoadOptions): Promise<LoadOutcome> {
   let details: ImageDetails | null = null;
   try {
-    const bytes = await bytesOf(source);
+    const bytes = await bytesOf(source, options);
     if (options.describe === true) details = await describeImage(bytes);
     const image = await decodeBytes(bytes, options);
     return { details, image: details === null ? image : { ...image, details } };
@@ -56,10 +57,13 @@ export async function loadWithDetails(source: ImageSource, options: LoadOptions)
   }
 }
 
-async function bytesOf(source: ImageSource): Promise<Buffer> {
-  if (typeof source === 'string' || Buffer.isBuffer(source)) return readImageFile(source);
+async function bytesOf(source: ImageSource, { describe, maxPixels }: LoadOptions): Promise<Buffer> {
+  // A file that is to be described is read in any case.
+  const look: Look | undefined =
+    describe === true ? undefined : (handle, size) => checkLargeTiff(handle, size, maxPixels);
+  if (typeof source === 'string' || Buffer.isBuffer(source)) return readImageFile(source, look);
   if (source.failure !== undefined) throw source.failure;
-  if (source.member === undefined) return readImageFile(source.file);
+  if (source.member === undefined) return readImageFile(source.file, look);
   const { content } = source.member;
   if (content instanceof ImageError) throw content;
   if (content.length === 0) throw emptyError('an image');

@@ -17,14 +17,18 @@ const MISSING_CODES: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENAMET
 /** Bytes of one chunk of a file that is read from its start to its end: large enough for a disk, small beside a photo. */
 const CHUNK_BYTES = 256 * 1024;
 
+/** Looks at an open file of `size` bytes before it is read; throws an ImageError where that would be in vain. */
+export type Look = (handle: FileHandle, size: number) => Promise<void>;
+
 /** Reads a regular file whole. */
-export async function readImageFile(file: Buffer | string): Promise<Buffer> {
+export async function readImageFile(file: Buffer | string, look?: Look): Promise<Buffer> {
   let opened: OpenFile | undefined;
   try {
     opened = await openRegular(file);
     const { handle, size } = opened;
     if (size > MAX_FILE_BYTES) throw tooLarge(size);
     if (size === 0) throw emptyError('an image');
+    await look?.(handle, size);
     return await readAll(handle, size);
   } catch (error) {
     throw error instanceof ImageError ? error : readError(error as NodeJS.ErrnoException);

@@ -27,6 +27,7 @@ export const classifyFlags = group('CLASSIFY', {
 export const classifyOutputFlags = group('OUTPUT', {
   format: value(oneOf(ROW_FORMATS), {
     helpValue: ROW_FORMATS.join('|'),
-    summary: "Default: by the output's extension (.csv, .jsonl, both also with .gz or .zst); on a terminal a table, otherwise CSV.",
+    summary:
+      "Default: by the output's extension (.csv, .jsonl, both also with .gz or .zst); on a terminal a table, otherwise CSV.",
   }),
 });
