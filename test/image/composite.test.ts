@@ -1,9 +1,9 @@
 /** Expected values by Pillow 13: `Image.alpha_composite` over white, and `convert('RGB')` of CMYK. */
 
 import { describe, expect, test } from 'vitest';
-import { overWhite, rgbFromCmyk } from '../../src/image/composite.js';
+import { rgbFromCmyk, rgbFromRgba } from '../../src/image/composite.js';
 
-describe('overWhite', () => {
+describe('rgbFromRgba', () => {
   test.each([
     [0, [255, 255, 255, 255, 255, 255, 255, 255, 255]],
     [1, [254, 254, 254, 255, 255, 255, 254, 254, 255]],
@@ -14,7 +14,7 @@ describe('overWhite', () => {
     [255, [0, 10, 100, 130, 200, 255, 1, 127, 128]],
   ])('with an opacity of %i gives Pillow’s bytes', (alpha, expected) => {
     const pixels = Uint8Array.of(0, 10, 100, alpha, 130, 200, 255, alpha, 1, 127, 128, alpha);
-    expect([...overWhite(pixels, 4)]).toEqual(expected);
+    expect([...rgbFromRgba(pixels, 4)]).toEqual(expected);
   });
 });
 
@@ -25,7 +25,7 @@ describe('rgbFromCmyk', () => {
   });
 });
 
-test.each([overWhite, rgbFromCmyk])('%o takes no second buffer and leaves out what follows the fourth', (convert) => {
+test.each([rgbFromRgba, rgbFromCmyk])('%o takes no second buffer and leaves out what follows the fourth', (convert) => {
   const four = convert(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), 4);
   const pixels = Uint8Array.of(1, 2, 3, 4, 99, 5, 6, 7, 8, 99);
   const converted = convert(pixels, 5);

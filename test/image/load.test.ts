@@ -4,9 +4,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32, deflateSync } from 'node:zlib';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ImageError, type ImageErrorCode } from '../../src/errors.js';
 import { type LoadOptions, loadImage } from '../../src/image/load.js';
+import { readLayout } from '../../src/image/tiff/layout.js';
 
 const ODD = fileURLToPath(new URL('../../fixtures/images-odd/', import.meta.url));
 const PHOTOS = fileURLToPath(new URL('../../fixtures/images/', import.meta.url));
@@ -111,6 +113,14 @@ describe('damaged data fails with DECODE_FAILED and one clean sentence', () => {
     },
   );
 
+  test('a TIFF whose last strip is cut off or damaged below the crop', async () => {
+    const tall = await tallTiff();
+    await expect(loadImage(file('tall.tif', tall.whole), OPTIONS)).resolves.toBeDefined();
+    for (const bytes of [tall.cut, tall.damaged]) {
+      expect((await failure(file('tall-damaged.tif', bytes))).code).toBe('DECODE_FAILED');
+    }
+  });
+
   test('an empty file', async () => {
     const { code, message } = await failure(file('empty.jpg', ''));
     expect(code).toBe('DECODE_FAILED');
@@ -204,6 +214,27 @@ function loop(name: string): string {
   const target = path.join(folder, name);
   fs.symlinkSync(name, target);
   return target;
+}
+
+/** Five times as tall as wide, in strips of LZW, of which the last is far below the crop; its directory is at the end. */
+async function tallTiff(): Promise<{ whole: Buffer; cut: Buffer; damaged: Buffer }> {
+  const image = sharp({ create: { width: 60, height: 300, channels: 3, background: 'teal' } });
+  const whole = await image.tiff({ compression: 'lzw', predictor: 'none' }).toBuffer();
+  const { grid } = readLayout(whole);
+  const last = grid.offsets.length - 1;
+  expect(last).toBeGreaterThan(0);
+  const start = grid.offsets[last] as number;
+  const damaged = Buffer.from(whole);
+  damaged.fill(0xaa, start, start + (grid.counts[last] as number));
+  const cut = Buffer.from(whole);
+  cut.writeUInt32LE(whole.length, whole.indexOf(uint32(start)));
+  return { whole, cut, damaged };
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
 }
 
 /** A black RGB PNG of this size; with `rows`, only so many rows of it are in the file. */
