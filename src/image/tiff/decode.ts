@@ -4,7 +4,15 @@ import { CHANNELS } from '../geometry.js';
 import type { Colours } from './colours.js';
 import type { TiffLayout } from './layout.js';
 import { type Convert, converterOf } from './pixels.js';
-import { decodedSegments, isDecodedToBytes, isInBlocks, type Part, placeOf, segmentShape } from './segments.js';
+import {
+  canCutColumns,
+  decodedSegments,
+  isDecodedToBytes,
+  isInBlocks,
+  type Part,
+  placeOf,
+  segmentShape,
+} from './segments.js';
 import { Compression } from './tags.js';
 import { blocksToRgb } from './ycbcr.js';
 
@@ -13,18 +21,34 @@ import { blocksToRgb } from './ycbcr.js';
  * does not depend on the part that is wanted. Rejects with an Error where anything is damaged or missing.
  */
 export async function decodeTiff(file: Uint8Array, layout: TiffLayout, wanted: Part): Promise<Uint8Array> {
-  const { segmentBytes } = segmentShape(layout);
   const colours = decodedColours(layout);
+  if (isPlainRgb(colours) && canCutColumns(layout)) return await decodeColumns(file, layout, wanted);
+  const { segmentBytes } = segmentShape(layout);
   const convert = converterOf({ ...layout, colours });
-  const bytes = wanted.width * wanted.height * CHANNELS;
-  const isCopy = isPlainRgb(colours) && layout.grid.across === 1 && layout.grid.width === wanted.width;
-  let rgb: Uint8Array | undefined;
+  const rgb = new Uint8Array(wanted.width * wanted.height * CHANNELS);
   for await (const { first, end, stored } of decodedSegments(file, layout)) {
-    // A photograph that is decoded in one piece, and wanted as a whole.
-    if (isCopy && first === 0 && stored.length === bytes) return stored;
-    rgb ??= new Uint8Array(bytes);
     for (let segment = first; segment < end; segment += 1) {
       placeSegment(stored.subarray((segment - first) * segmentBytes), segment, { layout, wanted, convert, rgb });
+    }
+  }
+  return rgb;
+}
+
+/** Strips of RGB, as of most photographs: what is decoded are the wanted columns already, and nothing is converted. */
+async function decodeColumns(file: Uint8Array, layout: TiffLayout, wanted: Part): Promise<Uint8Array> {
+  const stride = wanted.width * CHANNELS;
+  let rgb: Uint8Array | undefined;
+  for await (const { first, stored } of decodedSegments(file, layout, wanted)) {
+    const top = first * layout.grid.height;
+    const from = Math.max(wanted.top, top);
+    const end = Math.min(wanted.top + wanted.height, top + stored.length / stride);
+    if (end <= from) continue;
+    const rows = stored.subarray((from - top) * stride, (end - top) * stride);
+    if (end - from === wanted.height) {
+      rgb = rows; // all of them, without a copy
+    } else {
+      rgb ??= new Uint8Array(wanted.height * stride);
+      rgb.set(rows, (from - wanted.top) * stride);
     }
   }
   return rgb as Uint8Array;

@@ -6,7 +6,7 @@ import type { TiffLayout } from './layout.js';
 import { addFloatNeighbours, addNeighbours } from './predictor.js';
 import { reverseBits } from './samples.js';
 import { Compression, isCcitt, Tag } from './tags.js';
-import { type Coding, decodeSegments, ViewBuffer, type ViewShape } from './view.js';
+import { type Coding, type Columns, decodeSegments, ViewBuffer, type ViewShape } from './view.js';
 import { blockRowBytes } from './ycbcr.js';
 
 /** Decoded bytes that are held at once: so many that a call of libvips is nothing beside them, and few beside a picture. */
@@ -67,8 +67,16 @@ export function placeOf({ grid }: TiffLayout, segment: number): Part {
   return { left: column * grid.width, top: row * grid.height, width: grid.width, height: grid.height };
 }
 
-/** All segments, in order. Ends with an Error where one of them is damaged or lies beyond the file. */
-export async function* decodedSegments(file: Uint8Array, layout: TiffLayout): AsyncGenerator<Group> {
+/** Whether libvips can leave columns out: of encoded strips whose samples it knows. */
+export function canCutColumns({ grid, planes, compression }: TiffLayout): boolean {
+  return grid.across === 1 && planes === 1 && compression !== Compression.None;
+}
+
+/**
+ * All segments, in order; with `columns` only those columns of their pixels, where `canCutColumns` and a sample is a byte.
+ * Ends with an Error where a segment is damaged or lies beyond the file.
+ */
+export async function* decodedSegments(file: Uint8Array, layout: TiffLayout, columns?: Columns): AsyncGenerator<Group> {
   const { grid, planes, compression } = layout;
   const all = grid.across * grid.down;
   // What is not encoded is not copied either: one segment at a time, where it lies in the file.
@@ -81,14 +89,14 @@ export async function* decodedSegments(file: Uint8Array, layout: TiffLayout): As
     for (let plane = 0; plane < planes; plane += 1) {
       const from = plane * all;
       const height = rowsOf(layout, first, end);
-      inPlanes.push(await decodePlane(file, layout, { first: from + first, end: from + end, height }, buffer));
+      inPlanes.push(await decodePlane(file, layout, { first: from + first, end: from + end, height, columns }, buffer));
     }
     yield { first, end, stored: planes === 1 ? (inPlanes[0] as Uint8Array) : interleave(inPlanes, layout) };
   }
 }
 
 /** One plane of one segment. Where bytes are decoded, they are shown as samples of pixels all the same: libvips is faster. */
-function planeShape(layout: TiffLayout): Omit<ViewShape, 'height'> {
+function planeShape(layout: TiffLayout): Omit<ViewShape, 'height' | 'columns'> {
   const { grid, planes, colours, predictor } = layout;
   const samples = planes === 1 ? colours.samples : 1;
   if (isDecodedToBytes(layout)) return { width: grid.width, rowsPerStrip: grid.height, samples, predictor };
@@ -124,12 +132,13 @@ interface Run {
   readonly first: number;
   readonly end: number;
   readonly height: number;
+  readonly columns: Columns | undefined;
 }
 
 async function decodePlane(
   file: Uint8Array,
   layout: TiffLayout,
-  { first, end, height }: Run,
+  { first, end, height, columns }: Run,
   buffer: ViewBuffer,
 ): Promise<Uint8Array> {
   const { grid, compression, fillOrder, predictor } = layout;
@@ -145,7 +154,7 @@ async function decodePlane(
     return segment.subarray(0, most);
   });
   const coding = compression === Compression.Jpeg ? jpegCoding(layout, encoded, shape) : LENIENT;
-  const stored = await decodeSegments(encoded, shape, { ...layout, ...coding }, buffer);
+  const stored = await decodeSegments(encoded, { ...shape, columns }, { ...layout, ...coding }, buffer);
   if (predictor !== shape.predictor) undoPredictor(stored, rowBytes, layout);
   return stored;
 }
@@ -159,7 +168,7 @@ async function decodePlane(
 function jpegCoding(
   { colours, codecTags }: TiffLayout,
   segments: readonly Uint8Array[],
-  { rowsPerStrip, width, height }: ViewShape,
+  { rowsPerStrip, width, height }: Omit<ViewShape, 'columns'>,
 ): Pick<Coding, 'failOn'> & Partial<Coding> {
   const frames = segments.map(readFrame);
   let isOdd = false;

@@ -16,6 +16,13 @@ export interface ViewShape extends Size {
   readonly samples: number;
   /** Which differences libtiff undoes: 1 none, 2 those between the samples. */
   readonly predictor: number;
+  /** Those that are wanted; all without it. */
+  readonly columns: Columns | undefined;
+}
+
+export interface Columns {
+  readonly left: number;
+  readonly width: number;
 }
 
 /** How segments are encoded. */
@@ -35,7 +42,7 @@ export class ViewBuffer {
 }
 
 /**
- * Decodes segments one below the other: `shape.height` rows of `shape.width * shape.samples` bytes. All of `segments` are
+ * Decodes segments one below the other: `shape.height` rows of the wanted columns, of `shape.samples` bytes each. All of `segments` are
  * parts of one buffer. `buffer` is in use until the promise is settled. Rejects with libvips's error for damaged data.
  */
 export async function decodeSegments(
@@ -45,13 +52,15 @@ export async function decodeSegments(
   buffer: ViewBuffer,
 ): Promise<Uint8Array> {
   const options: SharpOptions = { ignoreIcc: true, limitInputPixels: false, failOn: coding.failOn };
-  const { data, info } = await sharp(viewOf(segments, shape, coding, buffer), options)
+  const { left, width } = shape.columns ?? { left: 0, width: shape.width };
+  const view = sharp(viewOf(segments, shape, coding, buffer), options);
+  const wanted = width === shape.width ? view : view.extract({ left, top: 0, width, height: shape.height });
+  const { data, info } = await wanted
     .toColourspace(shape.samples >= CHANNELS ? 'srgb' : 'b-w')
     .raw()
     .toBuffer({ resolveWithObject: true });
-  const { width, height, channels } = info;
-  if (width !== shape.width || height !== shape.height || channels !== shape.samples) {
-    throw new Error(`received ${width}x${height} pixels of ${channels} channels`);
+  if (info.width !== width || info.height !== shape.height || info.channels !== shape.samples) {
+    throw new Error(`received ${info.width}x${info.height} pixels of ${info.channels} channels`);
   }
   return data;
 }
