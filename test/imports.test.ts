@@ -34,7 +34,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   protobufjs: ['model'],
   undici: ['model'],
   'onnxruntime-node': ['model'],
-  '@hpcc-js/wasm-zstd': ['output'],
+  '@bokuweb/zstd-wasm': ['output'],
   'csv-stringify': ['output'],
   'csv-parse': ['model'],
   'parquet-wasm': ['output'],

@@ -4,10 +4,11 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import type { Stats } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { access, mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type RunError, usageError } from '../errors.js';
+import { nearestFolder } from './folders.js';
 import { outputFailed, reasonOf } from './sink.js';
 
 /** What follows the output's name in the name of a trial, after eight digits: longer than all that a run appends. */
@@ -129,6 +130,8 @@ export async function tryFolder(folder: string, file: string): Promise<void> {
     let made: string | undefined;
     let failure: unknown;
     try {
+      // On a read-only file system mkdir itself says ENOENT.
+      await access(await nearestFolder(folder), constants.W_OK);
       made = await mkdir(folder, { recursive: true });
       await tryFile((digits) => join(folder, `${file}.${digits}.partial`));
     } catch (error) {

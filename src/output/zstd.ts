@@ -1,5 +1,5 @@
 /**
- * Zstandard (RFC 8878), by @hpcc-js/wasm-zstd, which compresses a buffer at a time: a file is a row of independent frames,
+ * Zstandard (RFC 8878), by @bokuweb/zstd-wasm, which compresses a buffer at a time: a file is a row of independent frames,
  * each of a fixed number of bytes of text, as the format allows. The zstd tool, pandas, DuckDB and Polars read them as one.
  */
 
@@ -23,25 +23,46 @@ const BLOCK_HEADER_BYTES = 3;
 /** A frame that holds more is none of ours; it would be taken into memory whole. */
 const MAX_FRAME_BYTES = 64 << 20;
 
-type Zstd = Awaited<ReturnType<typeof loadZstd>>;
+/** In which the library starts, in milliseconds; where WebAssembly refuses it, it never says so. */
+const START_MS = 60_000;
+
+type Zstd = typeof import('@bokuweb/zstd-wasm');
+
+/** The part of the browser's types that is needed; the whole of them would come with every other global of a browser. */
+interface WebAssembly {
+  readonly Memory: new (limits: { readonly initial: number }) => object;
+}
+
+let loaded: Promise<Zstd> | undefined;
 
 /** Throws RUNTIME_MISSING where WebAssembly has no room: it wants 10 GB of addresses, which `ulimit -v` may not give. */
-export async function loadZstd() {
-  try {
-    const { Zstd } = await import('@hpcc-js/wasm-zstd');
-    return await Zstd.load();
-  } catch (error) {
-    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+export async function loadZstd(): Promise<Zstd> {
+  loaded ??= start().catch((error: unknown) => {
+    loaded = undefined;
     throw new RunError(
       'RUNTIME_MISSING',
-      `Expected WebAssembly, in which zstd runs, but it does not start here: ${reason.replace(/\.?$/, '.')}`,
+      `Expected WebAssembly, in which zstd runs, but it does not start here: ${error instanceof Error ? error.message : error}.`,
       {
         exitCode: ExitCode.Usage,
-        hint: 'Without a limit of addresses (ulimit -v) it does; .gz needs none.',
+        hint: 'It does without a limit of addresses (ulimit -v); .gz needs none.',
         cause: error,
       },
     );
-  }
+  });
+  return loaded;
+}
+
+async function start(): Promise<Zstd> {
+  // Throws what the library would print, before it waits for ever.
+  const { Memory } = (globalThis as unknown as { WebAssembly: WebAssembly }).WebAssembly;
+  new Memory({ initial: 1 });
+  const zstd = await import('@bokuweb/zstd-wasm');
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`it has not started for ${START_MS / 1000} s`)), START_MS);
+  });
+  await Promise.race([zstd.init(), late]).finally(() => clearTimeout(timer));
+  return zstd;
 }
 
 /** The frames of a text that comes in any pieces. */
@@ -68,7 +89,7 @@ export async function* writeZstd(text: AsyncIterable<Uint8Array>): AsyncGenerato
 
 /** The text of a file's frames. Throws on what is damaged or cut off, as far as the format tells. */
 export async function* readZstd(source: FileHandle): AsyncGenerator<Uint8Array> {
-  const zstd: Zstd = await loadZstd();
+  const zstd = await loadZstd();
   const { size } = await source.stat();
   for (let place = 0; place < size; ) {
     const { bytes, text } = await measure(source, place);

@@ -7,7 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { decompressFile } from '../../src/output/compression.js';
 import { PHOTO_NAMES, PHOTOS, place, temporaryFolder } from './helpers/folder.js';
-import { type Result, start, vgg16 } from './helpers/program.js';
+import { PROGRAM, type Result, start, startProgram, vgg16 } from './helpers/program.js';
 import { csvRows, expectOneSentence } from './helpers/rows.js';
 
 const root = temporaryFolder();
@@ -166,23 +166,27 @@ describe('a name that says another format', () => {
     const words = `exec 3<>pipe.csv.gz; exec "$0" "$@"`;
     const result = spawnSync(
       'sh',
-      [
-        '-c',
-        words,
-        process.execPath,
-        join(PHOTOS, '../../bin/run.js'),
-        'classify',
-        'photos',
-        '-m',
-        'mini',
-        '-o',
-        'pipe.csv.gz',
-      ],
+      ['-c', words, process.execPath, PROGRAM, 'classify', 'photos', '-m', 'mini', '-o', 'pipe.csv.gz'],
       { cwd: root, encoding: 'utf8' },
     );
     expect(result.status, result.stderr).toBe(2);
     expect(result.stderr).toContain('is a pipe or a device');
   });
+});
+
+it.skipIf(process.platform !== 'linux')('.zst under ulimit -v: 2 before the work, and .gz goes on', async () => {
+  // WebAssembly wants 10 GB of addresses, in kilobytes here.
+  const limited = (...words: readonly string[]) =>
+    startProgram('sh', ['-c', 'ulimit -v 8000000; exec "$@"', 'sh', process.execPath, PROGRAM, ...words], {
+      cwd: root,
+      input: '',
+    }).done;
+  const none = join(root, 'none.safetensors');
+  const refused = await limited('classify', 'photos', '-q', '-m', none, '-o', 'limited.csv.zst');
+  expect(expectOneSentence(refused, 2)).toContain('WebAssembly');
+  expect(refused.stderr).toContain('.gz needs none');
+  // As far as the model, which is not there.
+  expectOneSentence(await limited('classify', 'photos', '-q', '-m', none, '-o', 'limited.csv.gz'), 5);
 });
 
 /** A disk of its own, where this machine lets us have one. */
