@@ -1,7 +1,6 @@
 /** `vgg16 model export` and `vgg16 model import`: flags → service → a line, or an object. */
 
-import { access, stat } from 'node:fs/promises';
-import { dirname, extname, join } from 'node:path';
+import { extname } from 'node:path';
 import { ExitCode, RunError, usageError } from '../errors.js';
 import { IMAGE_EXTENSIONS } from '../image/extensions.js';
 import type { ExportDType } from '../model/export/options.js';
@@ -13,8 +12,10 @@ import type { VerifiedExport } from '../services/model/verify-export.js';
 import { DEFAULT_MAX_PIXELS } from './flags/run.js';
 import type { Session } from './image-run.js';
 import { type InputFlags, openInputs } from './inputs.js';
+import { checkModelFolder } from './model-folder.js';
 import { type ModelFlags, openOptions } from './model-options.js';
 import { printJson } from './print-json.js';
+import { runWhole } from './whole-run.js';
 
 export interface ExportModelFlags extends Omit<ModelFlags, 'model'> {
   readonly output?: string | undefined;
@@ -51,10 +52,24 @@ export async function runExportModel(model: string, flags: ExportModelFlags, ses
       'Add --format savedmodel, onnx, safetensors, pytorch, tfjs or keras.',
     );
   }
-  await checkTarget(output, format, flags.force === true);
-  const open = await openOptions({ ...flags, model }, session.cacheDir);
+  const force = flags.force === true;
+  await (FOLDERS.includes(format) ? checkModelFolder(output, { force }) : checkOutput(output, { force }));
+  return await runWhole(session, (signal) => exported({ model, format, output, flags, session, signal }));
+}
+
+interface Run {
+  readonly model: string;
+  readonly format: ExportFormat;
+  readonly output: string;
+  readonly flags: ExportModelFlags;
+  readonly session: Session;
+  readonly signal: AbortSignal;
+}
+
+async function exported({ model, format, output, flags, session, signal }: Run): Promise<ExitCode> {
+  const open = await openOptions({ ...flags, model }, session.cacheDir, signal);
   const outputs = flags.outputs?.split(',').map((name) => name.trim()) ?? [];
-  const exported = await exportModel({
+  const written = await exportModel({
     model,
     open,
     format,
@@ -62,12 +77,13 @@ export async function runExportModel(model: string, flags: ExportModelFlags, ses
     outputs,
     dtype: flags.precision,
     force: flags.force === true,
+    signal,
   });
-  const { card, bytes } = exported;
+  const { card, bytes } = written;
   if (flags.json !== true && flags.quiet !== true) {
     session.say(`${printable(card.name)} as ${format} (${megabytes(bytes)}) → ${printable(output)}`);
   }
-  const verified = await verifyWritten(model, exported, open, outputs, flags);
+  const verified = await verifyWritten(model, written, open, outputs, flags);
   const limit = flags['max-diff'] ?? DEFAULT_MAX_DIFF[flags.precision];
   const passed = verified === undefined || verified.relativeDiff <= limit;
   const exitCode = passed ? ExitCode.Ok : ExitCode.Gate;
@@ -113,25 +129,6 @@ function verifiedLines({ runtime, images, failed, maxDiff, relativeDiff, worst, 
   const unread = failed === 0 ? '' : `; ${failed} images could not be read`;
   const largest = `${maxDiff.toPrecision(3)} (${relativeDiff.toExponential(1)} of the largest output), at ${printable(worst ?? '')}`;
   return [`run by ${runtime}, ${outputs}: largest difference ${largest}${agreement}${unread}`];
-}
-
-/** Throws what would throw after minutes of writing. */
-async function checkTarget(output: string, format: ExportFormat, force: boolean): Promise<void> {
-  if (!FOLDERS.includes(format)) {
-    await checkOutput(output, { force });
-    return;
-  }
-  const found = await stat(output).catch(() => undefined);
-  if (found === undefined) {
-    const parent = dirname(join(output));
-    await access(parent).catch(() => {
-      throw usageError(`Expected a folder for --output but ${parent} does not exist.`, `mkdir -p ${parent}`);
-    });
-    return;
-  }
-  if (!found.isDirectory()) throw usageError(`Expected a folder for --output but ${output} is a file.`);
-  if (!force)
-    throw usageError(`Expected a new folder for --output but ${output} exists.`, 'Type --force to replace it.');
 }
 
 export function megabytes(bytes: number): string {

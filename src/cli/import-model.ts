@@ -15,6 +15,7 @@ import { megabytes } from './export-model.js';
 import type { Session } from './image-run.js';
 import { type ModelFlags, openOptions } from './model-options.js';
 import { printJson } from './print-json.js';
+import { runWhole } from './whole-run.js';
 
 export interface ImportModelFlags extends Omit<ModelFlags, 'model'> {
   readonly name?: string | undefined;
@@ -33,7 +34,16 @@ async function isThatModel(name: string, file: string, cacheDir: string): Promis
 }
 
 export async function runImportModel(file: string, flags: ImportModelFlags, session: Session): Promise<ExitCode> {
-  const open = await openOptions({ ...flags, model: file }, session.cacheDir);
+  return await runWhole(session, (signal) => imported(file, flags, session, signal));
+}
+
+async function imported(
+  file: string,
+  flags: ImportModelFlags,
+  session: Session,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const open = await openOptions({ ...flags, model: file }, session.cacheDir, signal);
   const model = await openModel(file, open);
   const name = flags.name ?? model.card.name;
   const output = flags.output ?? importedFile(name, session.cacheDir);
@@ -47,8 +57,9 @@ export async function runImportModel(file: string, flags: ImportModelFlags, sess
     throw usageError(`Expected another --name than ${name}, which is that of a known model.`, 'Add --name my-model.');
   }
   if (flags.output === undefined) await mkdir(dirname(output), { recursive: true });
-  await checkOutput(output, { force: flags.force === true });
-  const { card, sha256 } = await importModel({ model: file, open, output, card: { name } });
+  const replace = flags.force === true;
+  await checkOutput(output, { force: replace });
+  const { card, sha256 } = await importModel({ model: file, open, output, replace, card: { name }, signal });
   const { size: bytes } = await stat(output);
   if (flags.json === true) {
     printJson({ name, path: output, bytes, sha256, preset: card.preset.name });

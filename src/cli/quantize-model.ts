@@ -14,7 +14,7 @@ import { type ModelFlags, openOptions } from './model-options.js';
 import { printJson } from './print-json.js';
 import { openProgress, progressStyle, progressText } from './progress.js';
 import { formatCount } from './rate.js';
-import { Interruption } from './signals.js';
+import { runWhole } from './whole-run.js';
 
 export interface QuantizeFlags extends Omit<ModelFlags, 'model'> {
   readonly output?: string | undefined;
@@ -40,35 +40,40 @@ export async function runQuantize(model: string, flags: QuantizeFlags, session: 
     throw usageError('Expected --output FILE for the quantised model but received none.', 'Add -o int8.safetensors.');
   }
   await checkOutput(output, { force: flags.force === true });
-  const open = await openOptions({ ...flags, model }, session.cacheDir);
+  return await runWhole(session, (signal) => quantized({ model, output, calibrate, flags, session, signal }));
+}
+
+interface Run {
+  readonly model: string;
+  readonly output: string;
+  readonly calibrate: readonly string[];
+  readonly flags: QuantizeFlags;
+  readonly session: Session;
+  readonly signal: AbortSignal;
+}
+
+async function quantized({ model, output, calibrate, flags, session, signal }: Run): Promise<ExitCode> {
+  const open = await openOptions({ ...flags, model }, session.cacheDir, signal);
   const list = (inputs: readonly string[]) => openInputs(inputs, ALL_IMAGES, 'model quantize');
-  const interruption = new Interruption(() => {});
-  try {
-    const events = quantizeModel({
-      model,
-      open,
-      output,
-      calibrate: await list(calibrate),
-      ...(flags.check === undefined ? {} : { check: await list(flags.check) }),
-      method: flags.method,
-      maxPixels: DEFAULT_MAX_PIXELS,
-      signal: interruption.signal,
-    });
-    const result = await followed(events, flags);
-    if (flags.json === true) {
-      const { card, ...rest } = result;
-      printJson({ model: card.name, ...rest });
-    } else if (flags.quiet !== true) {
-      for (const line of reportLines(result)) session.say(line);
-    }
-    return ExitCode.Ok;
-  } catch (error) {
-    if (interruption.exitCode === undefined) throw error;
-    session.say(`Interrupted (${interruption.signalName}). Nothing was written.`);
-    return interruption.exitCode;
-  } finally {
-    interruption.dispose();
+  const events = quantizeModel({
+    model,
+    open,
+    output,
+    replace: flags.force === true,
+    calibrate: await list(calibrate),
+    ...(flags.check === undefined ? {} : { check: await list(flags.check) }),
+    method: flags.method,
+    maxPixels: DEFAULT_MAX_PIXELS,
+    signal,
+  });
+  const result = await followed(events, flags);
+  if (flags.json === true) {
+    const { card, ...rest } = result;
+    printJson({ model: card.name, ...rest });
+  } else if (flags.quiet !== true) {
+    for (const line of reportLines(result)) session.say(line);
   }
+  return ExitCode.Ok;
 }
 
 /** The input group's flags as they are when nobody sets them. */

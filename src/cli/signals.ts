@@ -1,6 +1,7 @@
 /** Ctrl-C and SIGTERM: the first asks the run to end, the second ends the process at once. */
 
 import { ExitCode } from '../errors.js';
+import { discardDrafts } from '../output/draft.js';
 import { removeScratch } from '../output/scratch.js';
 
 /** After SIGTERM the batch in flight has this long; engines such as Kubernetes and Slurm kill soon after. */
@@ -50,13 +51,15 @@ export class Interruption {
 
   /**
    * Ends the process by the signal itself, which a shell shows as 130 or 143. `process.exit` would wait for the network's
-   * thread, which cannot be stopped in the middle of a batch; it is what is left when no signal came.
+   * thread, which cannot be stopped in the middle of a batch; it is what is left when no signal came. What nobody can go
+   * on with is deleted first.
    */
   endNow(): never {
+    discardDrafts();
+    removeScratch();
     const name = this.signalName;
     if (name === undefined) process.exit(ExitCode.Ok);
     this.dispose();
-    removeScratch();
     process.kill(process.pid, name);
     process.exit(this.#exitCode);
   }

@@ -104,7 +104,7 @@ async function checkReplaceable(path: string, found: Stats): Promise<void> {
 }
 
 /** Where something is mounted, as /proc/self/mountinfo says (proc(5), field 5); empty on other systems. */
-async function mountPoints(): Promise<ReadonlySet<string>> {
+export async function mountPoints(): Promise<ReadonlySet<string>> {
   const text = await readFile('/proc/self/mountinfo', 'latin1').catch(() => '');
   return new Set(text.split('\n').map((line) => Buffer.from(unescaped(line.split(' ')[4] ?? ''), 'latin1').toString()));
 }

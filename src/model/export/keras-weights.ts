@@ -1,16 +1,23 @@
 /** Writes the weights of a `.keras` file as HDF5, through libhdf5 (h5wasm). */
 
 import { stat } from 'node:fs/promises';
+import { RunError } from '../../errors.js';
 import type { Layer } from '../architecture.js';
 import type { Model } from '../card.js';
 import { type LayerValues, layerValues } from '../layer-values.js';
 import { TENSORFLOW_LAYOUT } from '../tensors.js';
+import { writeError } from './foreign-error.js';
 import { kerasName } from './keras-names.js';
 
 type Library = typeof import('h5wasm/node').default;
 
 /** One layer at a time; fc6 is in memory twice, 411 MB each, as numbers and as libhdf5's. */
-export async function writeCheckpoint(model: Model, layers: readonly Layer[], path: string): Promise<void> {
+export async function writeCheckpoint(
+  model: Model,
+  layers: readonly Layer[],
+  path: string,
+  signal?: AbortSignal,
+): Promise<void> {
   const { default: library } = await import('h5wasm/node');
   const { activate_throwing_error_handler: throwErrors } = (await library.ready) as unknown as Record<
     string,
@@ -24,6 +31,7 @@ export async function writeCheckpoint(model: Model, layers: readonly Layer[], pa
     const numbers = new Map<string, number>();
     for (const layer of layers) {
       if (layer.kernelShape === undefined) continue;
+      signal?.throwIfAborted();
       const kind = layer.kind === 'conv' ? 'conv2d' : 'dense';
       const number = numbers.get(kind) ?? 0;
       numbers.set(kind, number + 1);
@@ -33,11 +41,11 @@ export async function writeCheckpoint(model: Model, layers: readonly Layer[], pa
     }
     file.close();
   } catch (error) {
-    throw failed(path, error);
+    throw error instanceof RunError || signal?.aborted === true ? error : writeError('libhdf5', path, error);
   }
   const expected = layers.reduce((sum, { parameters }) => sum + parameters * Float32Array.BYTES_PER_ELEMENT, 0);
   const { size } = await stat(path);
-  if (size < expected) throw failed(path, new Error(`expected ${expected} bytes but it has ${size}`));
+  if (size < expected) throw writeError('libhdf5', path, `expected ${expected} bytes but it has ${size}`);
 }
 
 function writeLayer(file: InstanceType<Library['File']>, path: string, name: string, values: LayerValues): void {
@@ -47,13 +55,4 @@ function writeLayer(file: InstanceType<Library['File']>, path: string, name: str
   const { kernel, kernelShape, bias } = values;
   variables.create_dataset({ name: '0', data: kernel, shape: [...kernelShape], dtype: '<f4' });
   variables.create_dataset({ name: '1', data: bias, shape: [bias.length], dtype: '<f4' });
-}
-
-/** As the errors of the system are: what is wrong is the disk, or the place. */
-function failed(path: string, cause: unknown): Error {
-  const [reason = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
-  return Object.assign(new Error(`EIO: libhdf5 could not write ${path}: ${reason}`, { cause }), {
-    code: 'EIO',
-    syscall: 'write',
-  });
 }

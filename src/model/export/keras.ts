@@ -3,9 +3,7 @@
  * and the card. Layout: keras/src/saving/saving_lib.py.
  */
 
-import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 import { usageError } from '../../errors.js';
 import { type Architecture, INPUT_CHANNELS, type Layer, layersOf } from '../architecture.js';
@@ -14,6 +12,7 @@ import { CARD_RECORD, cardMetadata } from '../card-text.js';
 import { kerasName } from './keras-names.js';
 import { writeCheckpoint } from './keras-weights.js';
 import type { ExportOptions } from './options.js';
+import { writeZip } from './zip-file.js';
 
 /** What reads the file: since the first Keras with this format. */
 const KERAS_VERSION = '3.0.0';
@@ -25,7 +24,8 @@ const ENTRY = { mtime: new Date(1980, 0, 1), mode: 0o100644, compress: false } a
 const INPUT = 'input_1';
 
 /** `keras.models.load_model(path).predict(images)`, [N, S, S, 3], prepared as the card's preset says. */
-export async function exportKeras(model: Model, path: string, { outputs, dtype }: ExportOptions): Promise<void> {
+export async function exportKeras(model: Model, path: string, options: ExportOptions): Promise<void> {
+  const { outputs, dtype, signal } = options;
   if (dtype !== 'f32') {
     throw usageError(
       `Expected --precision f32 for --format keras but received ${dtype}: Keras keeps the weights of a float32 network in float32.`,
@@ -34,15 +34,14 @@ export async function exportKeras(model: Model, path: string, { outputs, dtype }
   const layers = layersUpTo(model.card.architecture, outputs);
   const weights = `${path}.weights`;
   try {
-    await writeCheckpoint(model, layers, weights);
+    await writeCheckpoint(model, layers, weights, signal);
     const zip = new ZipFile();
     const add = (name: string, content: object) => zip.addBuffer(Buffer.from(JSON.stringify(content)), name, ENTRY);
     add('metadata.json', { keras_version: KERAS_VERSION, date_saved: '1980-01-01@00:00:00' });
     add('config.json', configOf(model, layers, outputs));
     add(CARD_RECORD, cardMetadata(model.card));
     zip.addFile(weights, 'model.weights.h5', ENTRY);
-    zip.end();
-    await pipeline(zip.outputStream, createWriteStream(path, { flags: 'wx', flush: true }));
+    await writeZip(zip, path, signal);
   } finally {
     await rm(weights, { force: true });
   }

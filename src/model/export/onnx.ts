@@ -4,9 +4,6 @@
  * with torchvision's names. The weights are written one layer at a time, and only those that the outputs need.
  */
 
-import { once } from 'node:events';
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
 import protobuf from 'protobufjs/light.js';
 import { INPUT_CHANNELS, KERNEL_SIZE, type Layer, layersOf } from '../architecture.js';
 import type { Model, ModelCard } from '../card.js';
@@ -17,6 +14,7 @@ import type { Preset } from '../preset.js';
 import { TORCH_LAYOUT } from '../tensors.js';
 import { ATTRIBUTE, DATA_TYPE, FIELD, ONNX } from '../weights/onnx-proto.js';
 import { LENGTH_DELIMITED } from '../weights/protobuf.js';
+import { writeNewFile } from './new-file.js';
 import type { ExportDType, ExportOptions } from './options.js';
 import { encode } from './safetensors.js';
 
@@ -35,7 +33,8 @@ const TYPES: Readonly<Record<ExportDType, readonly [type: number, bytes: number]
   bf16: [DATA_TYPE.BFLOAT16, 2],
 };
 
-export async function exportOnnx(model: Model, path: string, { outputs, dtype }: ExportOptions): Promise<void> {
+export async function exportOnnx(model: Model, path: string, options: ExportOptions): Promise<void> {
+  const { outputs, dtype, signal } = options;
   const all = layersOf(model.card.architecture);
   const layers = all.slice(0, all.findLastIndex(({ name }) => outputs.includes(name)) + 1);
   const graph = new Graph(dtype, outputs);
@@ -48,21 +47,18 @@ export async function exportOnnx(model: Model, path: string, { outputs, dtype }:
   const end = ONNX.GraphProto.encode(valuesOf(model.card, layers, outputs)).finish();
   const bytes = weights.reduce((sum, each) => sum + each.bytes, beginning.length + end.length);
 
-  const file = createWriteStream(path, { flags: 'wx', flush: true });
-  try {
-    await put(file, ONNX.ModelProto.encode({ irVersion: IR_VERSION, producerName: 'vgg16' }).finish());
-    await put(file, start(FIELD.model.graph, bytes));
-    await put(file, beginning);
+  const pieces = async function* (): AsyncGenerator<Uint8Array> {
+    yield ONNX.ModelProto.encode({ irVersion: IR_VERSION, producerName: 'vgg16' }).finish();
+    yield start(FIELD.model.graph, bytes);
+    yield beginning;
     for (const { layer, kernelStart, biasStart } of weights) {
       const { kernel, bias } = await layerValues(model, layer, TORCH_LAYOUT);
-      for (const part of [kernelStart, encode(kernel, dtype), biasStart, encode(bias, dtype)]) await put(file, part);
+      yield* [kernelStart, encode(kernel, dtype), biasStart, encode(bias, dtype)];
     }
-    await put(file, end);
-    await put(file, ONNX.ModelProto.encode(closing(model.card)).finish());
-  } finally {
-    file.end();
-    await finished(file);
-  }
+    yield end;
+    yield ONNX.ModelProto.encode(closing(model.card)).finish();
+  };
+  await writeNewFile(path, pieces(), signal);
 }
 
 /** After the graph, as the fields' numbers go: the operators' version, and the card. */
@@ -230,8 +226,4 @@ function start(id: number, length: number): Uint8Array {
 
 function field(id: number, content: Uint8Array): Buffer {
   return Buffer.concat([start(id, content.length), content]);
-}
-
-async function put(file: WriteStream, bytes: Uint8Array): Promise<void> {
-  if (!file.write(bytes)) await once(file, 'drain');
 }

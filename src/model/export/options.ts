@@ -9,7 +9,12 @@ export interface ExportOptions {
   readonly outputs: readonly string[];
   /** In which the weights are stored. */
   readonly dtype: ExportDType;
+  /** Aborted: the exporter throws its reason before it writes more. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Writes `model` at `path`, where nothing is yet: a file, or a folder for formats that are one. */
+/**
+ * Writes `model` at `path`, where nothing is yet: a file, or a folder for formats that are one. Throws the system's errors
+ * as they are and leaves what it has written so far; whoever calls it deletes that, and syncs it to disk.
+ */
 export type Exporter = (model: Model, path: string, options: ExportOptions) => Promise<void>;

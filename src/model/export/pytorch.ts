@@ -3,9 +3,7 @@
  * tensor (torch/serialization.py, `_save`). The card is one more record, which `torch.load` does not look at.
  */
 
-import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 import { weightLayersOf } from '../architecture.js';
 import type { Model } from '../card.js';
@@ -16,6 +14,7 @@ import { TORCH_LAYOUT } from '../tensors.js';
 import { checkOutputs } from './check.js';
 import type { ExportDType, ExportOptions } from './options.js';
 import { encode } from './safetensors.js';
+import { writeZip } from './zip-file.js';
 
 /** Root folder of the records; torch takes any. */
 const ROOT = 'vgg16';
@@ -68,8 +67,7 @@ export async function exportPytorch(model: Model, path: string, options: ExportO
       );
     });
   });
-  zip.end();
-  await pipeline(zip.outputStream, createWriteStream(path, { flags: 'wx', flush: true }));
+  await writeZip(zip, path, options.signal);
 }
 
 /** Protocol 2, whose opcodes are documented in Python's pickletools. */

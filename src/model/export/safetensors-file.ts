@@ -1,8 +1,6 @@
 /** The bytes of a safetensors file: header, then the tensors in the header's order. */
 
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
+import { writeNewFile } from './new-file.js';
 
 /** Element types that are written, in the format's own words, and their bytes. */
 const BYTES = { F32: 4, F16: 2, BF16: 2, I8: 1 } as const;
@@ -25,15 +23,13 @@ export async function writeTensors(
   metadata: Readonly<Record<string, string>>,
   entries: readonly TensorEntry[],
   data: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
 ): Promise<void> {
-  const file = createWriteStream(path, { flags: 'wx', flush: true });
-  try {
-    file.write(headerOf(metadata, entries));
-    for await (const bytes of data) if (!file.write(bytes)) await once(file, 'drain');
-  } finally {
-    file.end();
-    await finished(file);
-  }
+  const pieces = async function* () {
+    yield headerOf(metadata, entries);
+    yield* data;
+  };
+  await writeNewFile(path, pieces(), signal);
 }
 
 function headerOf(metadata: Readonly<Record<string, string>>, entries: readonly TensorEntry[]): Buffer {

@@ -27,16 +27,24 @@ export async function exportSafetensors(model: Model, path: string, options: Exp
     layout: TORCH_LAYOUT,
     metadata: { format: 'pt', [VERSION_KEY]: version, [CARD_KEY]: card },
     nameOf: (layer, part) => `${TORCHVISION_MODULES.get(layer)}.${part === 'kernel' ? 'weight' : 'bias'}`,
+    signal: options.signal,
   });
 }
 
 /** This tool's own file, with `card` in place of the model's. */
-export async function writeModelFile(model: Model, card: ModelCard, path: string, dtype: ExportDType): Promise<void> {
+export async function writeModelFile(
+  model: Model,
+  card: ModelCard,
+  path: string,
+  dtype: ExportDType,
+  signal?: AbortSignal,
+): Promise<void> {
   await write(model, path, {
     dtype,
     layout: TENSORFLOW_LAYOUT,
     metadata: { ...cardMetadata(card) },
     nameOf: (layer, part) => `${layer}/${part}`,
+    signal,
   });
 }
 
@@ -47,9 +55,11 @@ interface Convention {
   readonly layout: WeightLayout;
   readonly metadata: Readonly<Record<string, string>>;
   readonly nameOf: (layer: string, part: Part) => string;
+  readonly signal: AbortSignal | undefined;
 }
 
-async function write(model: Model, path: string, { dtype, layout, metadata, nameOf }: Convention): Promise<void> {
+async function write(model: Model, path: string, convention: Convention): Promise<void> {
+  const { dtype, layout, metadata, nameOf, signal } = convention;
   const layers = weightLayersOf(model.card.architecture);
   const entries = layers.flatMap(({ name: layer, kernelShape }): TensorEntry[] => {
     const [input, output] = kernelShape.slice(-2) as [number, number];
@@ -65,7 +75,7 @@ async function write(model: Model, path: string, { dtype, layout, metadata, name
       for (const values of [kernel, bias]) yield encode(values, dtype);
     }
   };
-  await writeTensors(path, metadata, entries, data());
+  await writeTensors(path, metadata, entries, data(), signal);
 }
 
 /** Values in the bytes of a type, little-endian. */

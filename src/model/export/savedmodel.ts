@@ -17,36 +17,53 @@ import { NativeGraph } from '../native.js';
 import { WeightLoader } from '../weight-loader.js';
 import { EXTRA_ASSETS } from '../weights/savedmodel.js';
 import { SAVED_MODEL_FILE } from '../weights/signatures.js';
+import { writeError } from './foreign-error.js';
 import type { ExportDType, ExportOptions } from './options.js';
 import { servingGraph, variableName } from './savedmodel-graph.js';
 
 const DTYPES: Readonly<Record<ExportDType, DType>> = { f32: DType.float32, f16: DType.half, bf16: DType.bfloat16 };
 
 /** Throws a RunError on a weight that is not a number. */
-export async function exportSavedmodel(model: Model, path: string, { outputs, dtype }: ExportOptions): Promise<void> {
+export async function exportSavedmodel(model: Model, path: string, options: ExportOptions): Promise<void> {
+  const { outputs, dtype, signal } = options;
   await mkdir(join(path, 'variables'), { recursive: true });
   await mkdir(join(path, EXTRA_ASSETS));
-  await writeVariables(model, join(resolve(path), 'variables', 'variables'), DTYPES[dtype]);
+  await writeVariables(model, join(resolve(path), 'variables', 'variables'), DTYPES[dtype], signal);
   const graph = servingGraph(model.card, outputs, DTYPES[dtype]);
-  await writeFile(join(path, SAVED_MODEL_FILE), graph, { flush: true });
+  await writeFile(join(path, SAVED_MODEL_FILE), graph);
   const card = JSON.stringify(cardMetadata(model.card));
-  await writeFile(join(path, EXTRA_ASSETS, CARD_RECORD), card, { flush: true });
+  await writeFile(join(path, EXTRA_ASSETS, CARD_RECORD), card);
 }
 
 /** A checkpoint at `prefix`: the files `….index` and `….data-00000-of-00001`. */
-async function writeVariables(model: Model, prefix: string, dtype: DType): Promise<void> {
+async function writeVariables(
+  model: Model,
+  prefix: string,
+  dtype: DType,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { savedModel, feeds, path, saved } = savingGraph(model, dtype);
   const loader = new WeightLoader(model, feeds);
   try {
     const graph = NativeGraph.open(savedModel);
     try {
       await loader.assign(graph);
-      graph.run({ [path]: prefix }, [saved]);
+      signal?.throwIfAborted();
+      runSaving(graph, { [path]: prefix }, saved, prefix);
     } finally {
       graph.close();
     }
   } finally {
     await loader.close();
+  }
+}
+
+/** Throws what the disk refuses as an error of the system. */
+function runSaving(graph: NativeGraph, feeds: Readonly<Record<string, string>>, saved: Node, prefix: string): void {
+  try {
+    graph.run(feeds, [saved]);
+  } catch (error) {
+    throw writeError('TensorFlow', prefix, error);
   }
 }
 

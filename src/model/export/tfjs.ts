@@ -23,7 +23,8 @@ const SHARD_BYTES = 4 * 1024 * 1024;
 const INPUT = 'input_1';
 
 /** In a browser: `model.predict(images)`, [N, S, S, 3], prepared as the card's preset says. */
-export async function exportTfjs(model: Model, path: string, { outputs, dtype }: ExportOptions): Promise<void> {
+export async function exportTfjs(model: Model, path: string, options: ExportOptions): Promise<void> {
+  const { outputs, dtype, signal } = options;
   if (dtype === 'bf16') {
     throw usageError(
       'Expected --precision f32 or f16 for --format tfjs but received bf16, which TensorFlow.js does not have.',
@@ -35,12 +36,15 @@ export async function exportTfjs(model: Model, path: string, { outputs, dtype }:
   const shards = Array.from({ length: count }, (_, i) => `group1-shard${i + 1}of${count}.bin`);
   await mkdir(path);
   const writer = new ShardWriter(path, shards);
-  for (const { name, kernelShape } of layers) {
-    if (kernelShape === undefined) continue;
-    const { kernel, bias } = await layerValues(model, name, TENSORFLOW_LAYOUT);
-    for (const values of [kernel, bias]) await writer.write(encode(values, dtype));
+  try {
+    for (const { name, kernelShape } of layers) {
+      if (kernelShape === undefined) continue;
+      const { kernel, bias } = await layerValues(model, name, TENSORFLOW_LAYOUT);
+      for (const values of [kernel, bias]) await writer.write(encode(values, dtype), signal);
+    }
+  } finally {
+    await writer.close();
   }
-  await writer.close();
   const json = {
     format: 'layers-model',
     generatedBy: 'vgg16',
@@ -53,7 +57,7 @@ export async function exportTfjs(model: Model, path: string, { outputs, dtype }:
     weightsManifest: [{ paths: shards, weights: weightsOf(layers, dtype) }],
     userDefinedMetadata: { ...cardMetadata(model.card) },
   };
-  await writeFile(join(path, 'model.json'), JSON.stringify(json), { flush: true });
+  await writeFile(join(path, 'model.json'), JSON.stringify(json));
 }
 
 /** Without those that no output needs. */
@@ -133,8 +137,9 @@ class ShardWriter {
     readonly names: readonly string[],
   ) {}
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     for (let start = 0; start < bytes.length; ) {
+      signal?.throwIfAborted();
       this.#file ??= await open(join(this.folder, this.names[this.#index] as string), 'wx');
       const part = bytes.subarray(start, start + SHARD_BYTES - this.#filled);
       await this.#file.writeFile(part);
@@ -145,13 +150,13 @@ class ShardWriter {
   }
 
   async close(): Promise<void> {
-    if (this.#file !== undefined) await this.#next();
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
   }
 
   async #next(): Promise<void> {
-    await this.#file?.sync();
-    await this.#file?.close();
-    this.#file = undefined;
+    await this.close();
     this.#filled = 0;
     this.#index++;
   }

@@ -16,6 +16,7 @@ export async function writeQuantizedFile(
   card: ModelCard,
   path: string,
   record: Int8Record,
+  signal?: AbortSignal,
 ): Promise<void> {
   const { architecture, preset } = model.card;
   const quantized = new Set(int8Layers(architecture));
@@ -45,7 +46,7 @@ export async function writeQuantizedFile(
       yield encode(bias, 'f32');
     }
   };
-  await writeTensors(path, { ...cardMetadata(card), [INT8_KEY]: JSON.stringify(record) }, entries, data());
+  await writeTensors(path, { ...cardMetadata(card), [INT8_KEY]: JSON.stringify(record) }, entries, data(), signal);
 }
 
 /** The first kernel [3, 3, in, out] for bytes, which int8 reads as they are. */

@@ -1,16 +1,15 @@
 /** Write a model in the format of another framework. */
 
-import { randomBytes } from 'node:crypto';
-import { readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { usageError } from '../../errors.js';
 import { type Architecture, layersOf } from '../../model/architecture.js';
 import type { ModelCard } from '../../model/card.js';
 import type { ExportDType, Exporter } from '../../model/export/options.js';
 import { findLayer, LAYER_CHOICES, parseLayer } from '../../model/layer-names.js';
 import { type OpenOptions, openModel } from '../../model/open.js';
-import { syncFolder } from '../../output/atomic.js';
-import { outputFailed } from '../../output/sink.js';
+import { writeWhole } from '../../output/draft.js';
+import { checkReplaceable } from './export-folder.js';
 
 /** The formats of `model export`; each module is loaded when it is asked for. */
 const EXPORTERS = {
@@ -36,6 +35,7 @@ export interface ExportModelOptions {
   readonly dtype: ExportDType;
   /** Replace what is at `output`. */
   readonly force: boolean;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ExportedModel {
@@ -46,20 +46,15 @@ export interface ExportedModel {
   readonly bytes: number;
 }
 
-/** Throws as `openModel` does, and USAGE for what a format cannot hold; nothing is left at `output` then. */
+/** Throws as `openModel` does, USAGE for what a format cannot hold, the signal's reason; `output` is as it was then. */
 export async function exportModel(options: ExportModelOptions): Promise<ExportedModel> {
-  const { format, output, dtype, force } = options;
+  const { format, output, dtype, force, signal } = options;
   const model = await openModel(options.model, options.open);
   const outputs = outputLayers(model.card, options.outputs);
   const write: Exporter = await EXPORTERS[format]();
-  const partial = `${output}.${randomBytes(4).toString('hex')}.partial`;
-  try {
-    await write(model, partial, { outputs, dtype });
-    await publish(partial, output, force);
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true });
-    throw isSystemError(error) ? outputFailed(output, error) : error;
-  }
+  await writeWhole(output, { replace: force, mayReplace: checkReplaceable, signal }, (path) =>
+    write(model, path, { outputs, dtype, signal }),
+  );
   return { card: model.card, path: output, format, bytes: await sizeOf(output) };
 }
 
@@ -84,26 +79,10 @@ function layerOrder(architecture: Architecture): readonly string[] {
   return layersOf(architecture).map(({ name }) => name);
 }
 
-/** Gives the new output its name; a folder that is there is moved away first, since nothing renames over it. */
-async function publish(partial: string, output: string, force: boolean): Promise<void> {
-  const there = await stat(output).catch(() => undefined);
-  if (there !== undefined && !force)
-    throw usageError(`Expected a new --output but ${output} exists.`, 'Type --force to replace it.');
-  const old = there?.isDirectory() ? `${output}.${randomBytes(4).toString('hex')}.old` : undefined;
-  if (old !== undefined) await rename(output, old);
-  await rename(partial, output);
-  await syncFolder(dirname(output));
-  if (old !== undefined) await rm(old, { recursive: true });
-}
-
 async function sizeOf(path: string): Promise<number> {
   const found = await stat(path);
   if (!found.isDirectory()) return found.size;
   const names = await readdir(path, { recursive: true });
   const sizes = await Promise.all(names.map(async (name) => await stat(join(path, name))));
   return sizes.reduce((sum, each) => sum + (each.isFile() ? each.size : 0), 0);
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error;
 }

@@ -1,21 +1,23 @@
 /** Read a weight file of any format and write it as this tool's own, which opens fastest and says all about itself. */
 
-import { randomBytes } from 'node:crypto';
-import { rename, rm } from 'node:fs/promises';
 import type { Model, ModelCard } from '../../model/card.js';
 import { writeModelFile } from '../../model/export/safetensors.js';
 import { hashFile } from '../../model/hash.js';
 import { type OpenOptions, openModel } from '../../model/open.js';
 import type { TensorSource, WeightType } from '../../model/tensors.js';
+import { writeWhole } from '../../output/draft.js';
 
 export interface ImportOptions {
   /** A known name or a weight file of any format. */
   readonly model: string;
   readonly open: OpenOptions;
-  /** The file to write; one that is there is replaced in one step. */
+  /** The file to write. */
   readonly output: string;
+  /** Replace a file that is there, in one step. */
+  readonly replace: boolean;
   /** What is known of the weights beyond what their file says. */
   readonly card?: Partial<ModelCard>;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ImportedModel {
@@ -25,25 +27,16 @@ export interface ImportedModel {
   readonly sha256: string;
 }
 
-/** Throws as `openModel` does, and leaves nothing behind then. */
-export async function importModel({
-  model: name,
-  open,
-  output,
-  card: more = {},
-}: ImportOptions): Promise<ImportedModel> {
-  const model = await openModel(name, open);
-  const card = { ...model.card, ...more };
-  const partial = `${output}.${randomBytes(4).toString('hex')}.partial`;
-  try {
-    await writeModelFile(model, card, partial, storedType(model));
-    const sha256 = await hashFile(partial);
-    await rename(partial, output);
-    return { card, path: output, sha256 };
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
+/** Throws as `openModel` does, the signal's reason when aborted, and leaves nothing behind then. */
+export async function importModel(options: ImportOptions): Promise<ImportedModel> {
+  const { output, replace, signal } = options;
+  const model = await openModel(options.model, options.open);
+  const card = { ...model.card, ...options.card };
+  const sha256 = await writeWhole(output, { replace, signal }, async (path) => {
+    await writeModelFile(model, card, path, storedType(model), signal);
+    return await hashFile(path);
+  });
+  return { card, path: output, sha256 };
 }
 
 /** The type that keeps all values: the file's own where it is one of 16 bits for all tensors. */

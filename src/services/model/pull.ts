@@ -132,7 +132,13 @@ async function* underLock(
     signal?.throwIfAborted();
     yield { type: 'converting' };
     const { importModel } = await import('./import.js');
-    await importModel({ model: local ?? path, open: { seed: 0, cacheDir, published: known }, output });
+    await importModel({
+      model: local ?? path,
+      open: { seed: 0, cacheDir, published: known },
+      output,
+      replace: true,
+      signal,
+    });
     await removePart(path);
   } finally {
     await lock.release();

@@ -1,7 +1,6 @@
 /** `vgg16 model quantize`: weights and activations in int8, with ranges from calibration images, and what that costs. */
 
-import { randomBytes } from 'node:crypto';
-import { rename, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { modelError } from '../../errors.js';
 import type { Model, ModelCard } from '../../model/card.js';
 import type { Arithmetic } from '../../model/compile.js';
@@ -11,6 +10,7 @@ import { int8Layers } from '../../model/int8.js';
 import { type OpenOptions, openModel } from '../../model/open.js';
 import { ActivationHistogram, type RangeMethod } from '../../model/quantize/ranges.js';
 import { writeQuantizedFile } from '../../model/quantize/write.js';
+import { Draft } from '../../output/draft.js';
 import { DECODERS_PER_THREAD } from '../settings.js';
 import { type Cost, CostSum, type Features } from './quantize-cost.js';
 import { type DecodedImages, type ReadImages, type ReadOptions, readImages, spread } from './quantize-images.js';
@@ -19,8 +19,10 @@ export interface QuantizeOptions extends Omit<ReadOptions, 'workers'> {
   /** A known name or the path of a weight file. */
   readonly model: string;
   readonly open: OpenOptions;
-  /** The file to write; one that is there is replaced in one step. */
+  /** The file to write. */
   readonly output: string;
+  /** Replace a file that is there, in one step. */
+  readonly replace: boolean;
   readonly method: RangeMethod | 'auto';
 }
 
@@ -66,21 +68,26 @@ const METHODS: readonly RangeMethod[] = ['mse', 'max', 'percentile'];
 /** Calibration images that methods are compared on, at most: their order hardly changes after a few dozen. */
 const MAX_CHOOSING = 64;
 
-/** Throws as `openModel` does, NO_INPUTS where no image can be read, and leaves nothing behind then. */
+/**
+ * Throws as `openModel` does, NO_INPUTS where no image can be read, the signal's reason when aborted, and leaves nothing
+ * behind then.
+ */
 export async function* quantizeModel(options: QuantizeOptions): AsyncGenerator<QuantizeEvent, void> {
   const { output, open } = options;
   const model = await openModel(options.model, open);
   if (model.int8 !== undefined) {
     throw modelError(`Expected a model that is not quantised but ${model.card.name} is.`);
   }
-  const images = yield* read(options, model.card);
-  const partial = `${output}.${randomBytes(4).toString('hex')}.partial`;
+  // Before the work, so that it is not in vain where nothing can be written.
+  const draft = await Draft.open(output);
   try {
-    const quantization = new Quantization(model, images, partial, open, options.signal);
+    const images = yield* read(options, model.card);
+    const quantization = new Quantization(model, images, draft.path, open, options.signal);
     yield* quantization.calibrate();
     const methods = yield* quantization.choose(options.method === 'auto' ? METHODS : [options.method]);
     const cost = yield* quantization.check();
-    await rename(partial, output);
+    options.signal?.throwIfAborted();
+    await draft.publish(options);
     const { size } = await stat(output);
     const { method, arithmetic: measured, features } = quantization;
     const found = {
@@ -94,8 +101,9 @@ export async function* quantizeModel(options: QuantizeOptions): AsyncGenerator<Q
     };
     yield { type: 'done', result: { card: model.card, path: output, bytes: size, ...found } };
   } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
+    throw draft.failure(error);
+  } finally {
+    await draft.discard();
   }
 }
 
@@ -192,7 +200,7 @@ class Quantization {
   async #write(method: RangeMethod): Promise<void> {
     await rm(this.partial, { force: true });
     const record = { ranges: this.#rangesOf(method), method, images: this.images.calibration.count };
-    await writeQuantizedFile(this.model, this.model.card, this.partial, record);
+    await writeQuantizedFile(this.model, this.model.card, this.partial, record, this.signal);
     this.method = method;
   }
 

@@ -40,7 +40,7 @@ const WRITERS = {
   safetensors: async (path: string, more: Partial<ExportOptions> = {}) =>
     exportSafetensors(await openModel(SOURCE, options), path, { ...WHOLE, ...more }),
   'own.safetensors': async (path: string) => {
-    await importModel({ model: SOURCE, open: options, output: path });
+    await importModel({ model: SOURCE, open: options, output: path, replace: false });
   },
 };
 
@@ -64,21 +64,23 @@ describe('importModel', () => {
   it('takes what is known of the weights in place of what their file says', async () => {
     const path = target('safetensors');
     const known = { name: 'mine', license: 'MIT', labels: ['a', 'b', 'c', 'd', 'e', 'f', 'g'] };
-    await importModel({ model: SOURCE, open: options, output: path, card: known });
+    await importModel({ model: SOURCE, open: options, output: path, replace: false, card: known });
     expect((await openModel(path, options)).card).toMatchObject(known);
   });
 
   it('keeps 16-bit values in 16 bits, exactly', async () => {
     const path = target('safetensors');
     const source = modelFixture('slim-torchvision-bf16.safetensors');
-    await importModel({ model: source, open: options, output: path });
+    await importModel({ model: source, open: options, output: path, replace: false });
     expect(await valuesOf(path)).toEqual(await valuesOf(source));
     expect((await openModel(path, options)).weights.fc6?.kernel).toMatchObject({ place: { type: 'bf16' } });
   });
 
   it('leaves nothing behind when the file cannot be read', async () => {
     const path = target('safetensors');
-    await expect(importModel({ model: modelFixture('make_slim.py'), open: options, output: path })).rejects.toThrow();
+    await expect(
+      importModel({ model: modelFixture('make_slim.py'), open: options, output: path, replace: false }),
+    ).rejects.toThrow();
     expect(() => readFileSync(path)).toThrow('ENOENT');
   });
 });
