@@ -1,6 +1,7 @@
 /** Every error of a command as a RunError: one sentence, the next thing to type, the exit code. */
 
 import { ExitCode, RunError, usageError } from '../errors.js';
+import { outputFailed } from '../output/sink.js';
 import { FlagValueError } from './flags/values.js';
 
 /** oclif's parse errors, by their shape: its classes are not exported. */
@@ -23,12 +24,27 @@ export function toRunError(error: unknown, command: string): RunError {
   }
   if (error instanceof FlagValueError) return valueError(error, `--${error.flag ?? ''}`);
   if (isParseError(error)) return usageError(parseSentence(error), `See ${command} --help.`);
+  const system = systemError(error);
+  if (system !== undefined) return system;
   const message = error instanceof Error ? error.message : String(error);
   return new RunError('INTERNAL', `Unexpected: ${message}`, {
     exitCode: ExitCode.Unexpected,
     cause: error,
     hint: 'This is a bug. Please report it with what --verbose prints.',
   });
+}
+
+/** What only a write can end in, wherever it was: a temporary folder is full as well as an output's disk. */
+const REFUSED_WRITES: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS'];
+
+/** Errors of the machine that every command can meet, so that none of them is called a bug. */
+function systemError(error: unknown): RunError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (syscall === 'uv_cwd') {
+    return usageError('Expected a working directory but it has been deleted.', 'Type cd to a folder that exists.');
+  }
+  return REFUSED_WRITES.includes(code) ? outputFailed(path ?? 'a file', error) : undefined;
 }
 
 function isParseError(error: unknown): error is ParseError {
