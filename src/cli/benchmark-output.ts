@@ -1,10 +1,11 @@
 /** Where the results of a benchmark go: stdout or a file, as a table, JSON or CSV. */
 
+import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { usageError } from '../errors.js';
-import { openDevice, writeAtomically } from '../output/atomic.js';
+import { openDevice } from '../output/atomic.js';
 import { type Cell, csvEncoder } from '../output/csv.js';
-import { resolveOutput } from '../output/links.js';
+import { writeWhole } from '../output/draft.js';
 import { printableTexts } from '../output/printable.js';
 import type { Report, Result } from '../services/benchmark/report.js';
 import { reportText } from './benchmark-text.js';
@@ -14,6 +15,7 @@ import type { Style } from './style.js';
 
 export interface ReportFlags {
   readonly output: string;
+  readonly force?: boolean | undefined;
   readonly json?: boolean | undefined;
   readonly csv?: boolean | undefined;
   readonly quiet?: boolean | undefined;
@@ -41,11 +43,11 @@ export function reportFormat({ output, json, csv }: ReportFlags): ReportFormat {
   return format;
 }
 
-/** Beside a file, the table goes to stdout all the same. */
+/** Beside a file, the table goes to stdout all the same: also where the file cannot be written, for it took minutes. */
 export async function writeReport(
   report: Report,
   format: ReportFormat,
-  { output, quiet }: ReportFlags,
+  { output, force, quiet }: ReportFlags,
   style: Style,
 ): Promise<void> {
   const table = () => `${reportText(report, { width: process.stdout.columns ?? PLAIN_TABLE_WIDTH, style })}\n`;
@@ -57,13 +59,14 @@ export async function writeReport(
     return;
   }
   const text = { json: () => `${JSON.stringify(report, null, 2)}\n`, csv: () => benchmarkCsv(report.results), table };
+  if (quiet !== true) process.stdout.write(table());
   const device = await openDevice(output);
-  if (device === undefined) await writeAtomically(await resolveOutput(output), text[format]());
-  else {
+  if (device === undefined) {
+    await writeWhole(output, { replace: force === true }, (path) => writeFile(path, text[format]()));
+  } else {
     await device.write(text[format]());
     await device.finish();
   }
-  if (quiet !== true) process.stdout.write(table());
 }
 
 const HEADER = [

@@ -25,7 +25,6 @@ export interface BenchmarkFlags extends InputFlags, ModelFlags, ReportFlags {
   readonly 'auto-orient': boolean;
   readonly decode: 'exact' | 'fast';
   readonly 'max-pixels': number;
-  readonly force?: boolean | undefined;
 }
 
 /** Resolves to the exit code. */
