@@ -6,6 +6,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
+import { ExitCode, RunError } from '../errors.js';
 import { loadAddon } from './tensorflow.js';
 
 /** What is fed: the numbers row by row. Bytes are for what JavaScript has no arrays of, to be cast in the graph. */
@@ -49,12 +51,14 @@ export class NativeGraph {
     this.#id = id;
   }
 
-  /** Opens a graph, the bytes of a `saved_model.pb`. Throws RUNTIME_MISSING where TensorFlow cannot be loaded. */
+  /**
+   * Opens a graph, the bytes of a `saved_model.pb`. Throws RUNTIME_MISSING where TensorFlow cannot be loaded, OUTPUT_FAILED
+   * where the folder for temporary files, from which TensorFlow reads it, cannot be written.
+   */
   static open(savedModel: Uint8Array): NativeGraph {
     const addon = loadAddon();
-    const folder = mkdtempSync(join(tmpdir(), 'vgg16-'));
+    const folder = temporaryFolder(savedModel);
     try {
-      writeFileSync(join(folder, 'saved_model.pb'), savedModel);
       return new NativeGraph(addon, addon.loadSavedModel(folder, 'serve'));
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -99,6 +103,25 @@ export class NativeGraph {
     const dtype =
       data instanceof Float32Array ? addon.TF_FLOAT : data instanceof Int32Array ? addon.TF_INT32 : addon.TF_UINT8;
     return addon.createTensor(shape, dtype, data);
+  }
+}
+
+/** A new folder with the graph as a file. */
+function temporaryFolder(savedModel: Uint8Array): string {
+  let folder: string | undefined;
+  try {
+    folder = mkdtempSync(join(tmpdir(), 'vgg16-'));
+    writeFileSync(join(folder, 'saved_model.pb'), savedModel);
+    return folder;
+  } catch (error) {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    const { errno, message } = error as NodeJS.ErrnoException;
+    const [, reason = message] = getSystemErrorMap().get(errno ?? 0) ?? [];
+    throw new RunError('OUTPUT_FAILED', `Expected to write into ${tmpdir()}, for temporary files, but ${reason}.`, {
+      exitCode: ExitCode.Unexpected,
+      hint: 'Make room there, or set the variable TMPDIR to another folder.',
+      cause: error,
+    });
   }
 }
 
