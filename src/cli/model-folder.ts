@@ -25,7 +25,7 @@ export async function checkModelFolder(output: string, { force }: { readonly for
   if (await isEmptyFolder(folder)) return;
   await checkReplaceable(folder);
   if (force) return;
-  throw new RunError('OUTPUT_EXISTS', `Expected a new folder for --output but ${path} holds a model.`, {
+  throw new RunError('OUTPUT_EXISTS', `Expected a new folder for --output but ${path} exists.`, {
     exitCode: ExitCode.Usage,
     hint: 'Type --force to replace it, or name another folder.',
   });

@@ -117,7 +117,7 @@ describe.each(FORMATS)('model export --format %s', (format) => {
     const cwd = newWork();
     modelAt(older, join(cwd, 'd'));
     const before = stateOf(cwd);
-    expect(expectOneSentence(await exported(format, 'd', cwd), 2)).toContain('holds a model');
+    expect(expectOneSentence(await exported(format, 'd', cwd), 2)).toContain('exists');
     expect(stateOf(cwd)).toEqual(before);
     const { code, stderr } = await exported(format, 'd', cwd, '--force');
     expect(code, stderr).toBe(0);
