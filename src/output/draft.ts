@@ -4,39 +4,17 @@
  * a kill has left is deleted by the next run for the same output, once its process is known to have ended.
  */
 
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { link, lstat, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { link, lstat, open, readdir, rename, stat, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ExitCode, RunError } from '../errors.js';
-import { type ProcessIdentity, stateOf, thisProcess } from '../process.js';
 import { syncFolder } from './atomic.js';
+import { contentsOf, deleteDead, draftFolder, OWNER, ownerText, REPLACED, removeDraft, WHOLE } from './draft-folder.js';
 import { resolveOutput } from './links.js';
 import { outputFailed, reasonOf } from './sink.js';
-import { isTrial } from './trial.js';
-
-/** Names inside a draft: whose it is, the output in the making, and the folder that it replaces. */
-const OWNER = 'owner.json';
-const WHOLE = 'whole';
-const REPLACED = 'replaced';
-
-/** Longest name of a file, in bytes, on Linux's and macOS's file systems. */
-const MAX_NAME_BYTES = 255;
-
-const ENDING = /^\.[0-9a-f]{8}\.partial$/;
-const ENDING_BYTES = '.01234567.partial'.length;
 
 /** How often a draft's owner is touched, in milliseconds. */
 const TOUCH_MS = 30_000;
-
-/**
- * Milliseconds untouched after which the draft of another machine counts as dead. Long, since TensorFlow holds up the
- * thread that touches it, and nobody waits for the room.
- */
-const ABANDONED_MS = 3_600_000;
-
-/** The same for one without an owner: it was killed within the two system calls that make a draft. */
-const UNOWNED_MS = 60_000;
 
 export interface PublishOptions {
   /** Replace what is there. */
@@ -77,14 +55,13 @@ export class Draft {
   /** Makes a draft for `output`, and room by deleting dead ones. Throws OUTPUT_FAILED where that cannot be. */
   static async open(output: string): Promise<Draft> {
     const target = await resolveOutput(output);
-    const owner = await thisProcess();
-    const folder = join(dirname(target), `${shortened(target)}.${randomBytes(4).toString('hex')}.partial`);
+    const [folder, owner] = [draftFolder(target), await ownerText(target)];
     let draft: Draft | undefined;
     try {
       // At once, so that no signal comes before the draft is known.
       mkdirSync(folder);
       draft = new Draft(output, target, folder);
-      writeFileSync(join(folder, OWNER), JSON.stringify({ ...owner, output: basename(target) }), { flag: 'wx' });
+      writeFileSync(join(folder, OWNER), owner, { flag: 'wx' });
       await deleteDead(target, folder, { withReplaced: false });
       return draft;
     } catch (error) {
@@ -116,7 +93,7 @@ export class Draft {
     clearInterval(this.#timer);
     if (this.#holdsReplaced) return;
     // What cannot be deleted now, a later run deletes.
-    await rm(this.folder, { recursive: true, force: true }).catch(() => {});
+    await removeDraft(this.folder).catch(() => {});
   }
 
   /** The same within one call, for the end of the process. */
@@ -125,6 +102,9 @@ export class Draft {
     drafts.delete(this);
     clearInterval(this.#timer);
     try {
+      for (const name of contentsOf(readdirSync(this.folder))) {
+        rmSync(join(this.folder, name), { recursive: true, force: true });
+      }
       rmSync(this.folder, { recursive: true, force: true });
     } catch {
       // A later run deletes it.
@@ -227,82 +207,4 @@ async function syncTree(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** The output's name, cut off where it leaves no room for the ending of a draft. */
-function shortened(target: string): string {
-  let name = basename(target);
-  while (Buffer.byteLength(name) > MAX_NAME_BYTES - ENDING_BYTES) name = [...name].slice(0, -1).join('');
-  return name;
-}
-
-/**
- * Deletes the drafts of ended processes for the same output, but for `own`. One that holds a replaced folder may be all
- * that is left of that output, so it stays until a new one has the name.
- */
-async function deleteDead(
-  target: string,
-  own: string,
-  { withReplaced }: { readonly withReplaced: boolean },
-): Promise<void> {
-  const name = shortened(target);
-  const folder = dirname(target);
-  for (const entry of await readdir(folder).catch(() => [])) {
-    const draft = join(folder, entry);
-    // A run that was killed while it tried the output has left an empty file.
-    if (isTrial(entry, basename(target))) {
-      const trial = await lstat(draft).catch(() => undefined);
-      if (trial !== undefined && (await ageOf(trial, own)) > UNOWNED_MS)
-        await rm(draft, { force: true }).catch(() => {});
-      continue;
-    }
-    if (!entry.startsWith(name) || !ENDING.test(entry.slice(name.length))) continue;
-    if (draft === own || !(await isDead(draft, target, own))) continue;
-    if (!withReplaced && (await exists(join(draft, REPLACED)))) continue;
-    await rm(draft, { recursive: true, force: true }).catch(() => {});
-  }
-}
-
-async function isDead(draft: string, target: string, own: string): Promise<boolean> {
-  const found = await lstat(draft).catch(() => undefined);
-  // Runs that stream rows have files of that name; a link is nobody's draft.
-  if (found === undefined || !found.isDirectory()) return false;
-  const path = join(draft, OWNER);
-  const [text, touched] = await Promise.all([readFile(path, 'utf8').catch(() => ''), stat(path).catch(() => found)]);
-  const owner = parseOwner(text);
-  const isEmpty = owner === undefined && (await readdir(draft).catch(() => [''])).every((name) => name === OWNER);
-  if (owner === undefined) return isEmpty && (await ageOf(touched, own)) > UNOWNED_MS; // else another program's folder
-  if (owner.output !== basename(target)) return false;
-  const state = await stateOf(owner);
-  return state === 'elsewhere' ? (await ageOf(touched, own)) > ABANDONED_MS : state === 'ended';
-}
-
-/** Milliseconds since something was touched, by the clock of the disk, which may be another machine's. */
-async function ageOf({ mtimeMs }: { readonly mtimeMs: number }, own: string): Promise<number> {
-  const now = (await stat(join(own, OWNER)).catch(() => undefined))?.mtimeMs ?? Date.now();
-  return now - mtimeMs;
-}
-
-interface Owner extends ProcessIdentity {
-  /** Name of the output. */
-  readonly output: string;
-}
-
-/** `undefined` where it is not what a draft has. */
-function parseOwner(text: string): Owner | undefined {
-  try {
-    const owner = JSON.parse(text) as Partial<Owner> | null;
-    const isOwner =
-      Number.isSafeInteger(owner?.pid) && typeof owner?.machine === 'string' && typeof owner.output === 'string';
-    return isOwner ? (owner as Owner) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
 }
