@@ -40,10 +40,7 @@ const REFUSED_WRITES: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS'
 /** Errors of the machine that every command can meet, so that none of them is called a bug. */
 function systemError(error: unknown): RunError | undefined {
   if (!(error instanceof Error)) return undefined;
-  const { code, path, syscall } = error as NodeJS.ErrnoException;
-  if (syscall === 'uv_cwd') {
-    return usageError('Expected a working directory but it has been deleted.', 'Type cd to a folder that exists.');
-  }
+  const { code, path } = error as NodeJS.ErrnoException;
   return REFUSED_WRITES.includes(code) ? outputFailed(path ?? 'a file', error) : undefined;
 }
 

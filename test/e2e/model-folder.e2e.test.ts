@@ -3,13 +3,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
-  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
-  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -18,7 +16,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from './helpers/folder.js';
-import { PROGRAM, type Result, ROOT, startProgram, vgg16 } from './helpers/program.js';
+import { type Result, ROOT, vgg16 } from './helpers/program.js';
 import { expectOneSentence } from './helpers/rows.js';
 
 const root = temporaryFolder();
@@ -203,22 +201,5 @@ describe('a file', () => {
     writeFileSync(join(cwd, 'd'), 'ten years');
     expect(expectOneSentence(await exported('tfjs', 'd', cwd, '--force'), 2)).toContain('is a file');
     expect(readFileSync(join(cwd, 'd'), 'utf8')).toBe('ten years');
-  });
-});
-
-describe('a working directory that was deleted', () => {
-  const gone = join(root, 'gone');
-
-  it.each([
-    ['classify', ['classify', '/none.jpg', '-m', 'mini']],
-    ['model import', ['model', 'import', SLIM, '-o', 'x.safetensors']],
-    ['doctor', ['doctor']],
-  ])('%s: 2, one sentence, and what to type', async (_name, words) => {
-    mkdirSync(gone);
-    const script = ['-c', 'rmdir "$PWD" && exec "$0" "$@"', process.execPath, PROGRAM, ...words];
-    const result = await startProgram('sh', script, { cwd: gone, input: '' }).done;
-    if (existsSync(gone)) rmdirSync(gone);
-    expect(expectOneSentence(result, 2)).toBe('Expected a working directory but it has been deleted.');
-    expect(result.stderr).toContain('hint: Type cd to a folder that exists.');
   });
 });
