@@ -14,7 +14,7 @@ export default class ModelExport extends BaseCommand {
 exported can be read here again. --verify runs what was written in a runtime of its own format where there is one here
 (ONNX Runtime, TensorFlow, tfjs), else reads it back, and compares.
 
-Exit codes: 0 done, 2 usage, 5 the model, 6 --verify found larger differences than --max-diff.`;
+Exit codes: 0 done, 1 a full disk, 2 usage, 5 the model, 6 --verify found larger differences than --max-diff.`;
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> imagenet -o vgg16.onnx --outputs fc7,logits',

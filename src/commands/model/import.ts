@@ -12,7 +12,7 @@ export default class ModelImport extends BaseCommand {
     `Takes PyTorch, safetensors, Keras, ONNX, tfjs, Caffe and SavedModel; recognised by content, not by name. The result
 holds weights, labels and preprocessing in one file, and opens fastest. --model takes such files directly, too.
 
-Exit codes: 0 done, 2 usage, 5 the file is missing, damaged, or no VGG-16.`;
+Exit codes: 0 done, 1 a full disk, 2 usage, 5 the file is missing, damaged, or no VGG-16.`;
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> vgg16-397923af.pth',

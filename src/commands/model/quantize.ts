@@ -15,7 +15,7 @@ over the calibration images; the last layer stays in float32. Then the int8 netw
 that it was not calibrated with. --precision int8 runs the file in int8 on processors with VNNI or AMX; any other command and
 precision takes it like any model.
 
-Exit codes: 0 done, 2 usage, 4 no images, 5 the model.`;
+Exit codes: 0 done, 1 a full disk, 2 usage, 4 no images, 5 the model.`;
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> imagenet --calibrate photos/ -o imagenet-int8.safetensors',
