@@ -170,7 +170,7 @@ function expectReadable(
   }
   if (!planar || count === 1) return;
   const isRead =
-    (kind === 'rgb' || kind === 'cmyk') &&
+    (kind === 'cmyk' || (kind === 'rgb' && count === 3 + extra.length)) &&
     alpha !== 'premultiplied' &&
     extra.length <= 1 &&
     (bits === 8 || compression !== Compression.None);
@@ -182,8 +182,9 @@ function expectReadable(
  * and Pillow reads as black.
  */
 function paletteOf(directory: TiffDirectory, bits: number): Uint8Array {
-  const values = directory.numbers(Tag.ColorMap) ?? [];
-  if (values.length !== 3 << bits) throw new Error(`the palette has ${values.length} numbers`);
+  const count = directory.count(Tag.ColorMap);
+  if (count !== 3 << bits) throw new Error(`the palette has ${count} numbers`);
+  const values = directory.numbers(Tag.ColorMap) as readonly number[];
   if (values.every((value) => value < 256) && values.some((value) => value > 0)) {
     throw unsupported('a palette of 8-bit colours');
   }
@@ -201,7 +202,7 @@ function subsamplingOf(directory: TiffDirectory, { compression }: Storage): read
   }
   if (!SUBSAMPLINGS.has(`${across}x${down}`)) throw unsupported(`YCbCr pixels subsampled ${across}x${down}`);
   for (const [tag, usual] of USUAL_YCBCR) {
-    const values = directory.numbers(tag) ?? usual;
+    const values = directory.numbers(tag, usual.length) ?? usual;
     if (values.some((value, i) => Math.abs(value - (usual[i] ?? Number.NaN)) > 1e-3)) {
       throw unsupported('YCbCr pixels with unusual coefficients');
     }

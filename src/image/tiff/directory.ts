@@ -108,16 +108,29 @@ export class TiffDirectory {
     return Array.from({ length }, (_, i) => this.#number(entry.type, entry.place + i * unit));
   }
 
-  /** The first number of a tag. */
+  /**
+   * The number of a tag that has one.
+   *
+   * @throws Error for what `numbers` throws for, and where it is not one whole number.
+   */
   number(tag: number): number | undefined {
-    return this.numbers(tag, 1)?.[0];
+    const values = this.numbers(tag, 2);
+    if (values === undefined) return undefined;
+    const [value = Number.NaN] = values;
+    if (values.length > 1 || !Number.isSafeInteger(value)) throw new Error(`tag ${tag} is not one whole number`);
+    return value;
   }
 
-  /** The bytes of a tag, as they are; `undefined` without it. */
-  bytes(tag: number): Uint8Array | undefined {
+  /**
+   * The bytes of a tag, as they are; `undefined` without it.
+   *
+   * @throws Error for more than `limit`, and for what lies beyond the end of the file.
+   */
+  bytes(tag: number, limit: number): Uint8Array | undefined {
     const entry = this.#entries.get(tag);
     if (entry === undefined) return undefined;
     this.#expectValues(tag, entry);
+    if (entry.bytes > limit) throw new Error(`tag ${tag} has ${entry.bytes} bytes`);
     return new Uint8Array(this.#view.buffer, this.#view.byteOffset + entry.place, entry.bytes);
   }
 

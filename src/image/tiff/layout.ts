@@ -43,6 +43,12 @@ const BYTEWISE: ReadonlySet<number> = new Set([
   Compression.PackBits,
 ]);
 
+/** Strips and tiles of a file: more than a picture of a billion pixels has in the smallest tiles, 16 x 16. */
+const MAX_SEGMENTS = 4 * 1024 * 1024;
+
+/** Of the tables that JPEG tiles share: those that there can be have 3 kB, the rest is comments. */
+const MAX_TABLE_BYTES = 1024 * 1024;
+
 /** Of the bytewise ones, those that may store differences. */
 const WITH_PREDICTOR: ReadonlySet<number> = new Set([Compression.Lzw, Compression.Deflate, Compression.OldDeflate]);
 
@@ -70,7 +76,7 @@ export function readLayout(file: Uint8Array): TiffLayout {
     planes,
     grid: gridOf(directory, { width, height }, planes, compression),
     codecTags: codecTagsOf(directory, compression),
-    jpegTables: compression === Compression.Jpeg ? directory.bytes(Tag.JpegTables) : undefined,
+    jpegTables: compression === Compression.Jpeg ? directory.bytes(Tag.JpegTables, MAX_TABLE_BYTES) : undefined,
   };
 }
 
@@ -107,6 +113,7 @@ function gridOf(directory: TiffDirectory, image: Size, planes: number, compressi
   if (width <= 0 || height <= 0) throw new Error('the directory has no size of the strips or tiles');
   const [across, down] = [Math.ceil(image.width / width), Math.ceil(image.height / height)];
   const needed = across * down * planes;
+  if (needed > MAX_SEGMENTS) throw new Error(`there are ${needed} strips or tiles`);
   const read = (tag: number) => {
     const values = directory.numbers(tag, needed) ?? [];
     if (values.length < needed) throw new Error(`${values.length} of ${needed} strips or tiles are in the directory`);
@@ -119,7 +126,7 @@ function gridOf(directory: TiffDirectory, image: Size, planes: number, compressi
   // Pillow takes what there is too much for other planes.
   if (!isEncoded && directory.count(offsetTag) !== needed) throw new Error('there are too many strips or tiles');
   // As for libtiff, one strip of an unknown length ends with the file.
-  const isOpenEnded = isEncoded && needed === 1 && (directory.number(countTag) ?? 0) === 0;
+  const isOpenEnded = isEncoded && needed === 1 && (directory.numbers(countTag, 1)?.[0] ?? 0) === 0;
   const encoded = () => (isOpenEnded ? [directory.fileBytes - (offsets[0] as number)] : read(countTag));
   return {
     padded: !strips,

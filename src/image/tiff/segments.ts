@@ -189,7 +189,8 @@ function jpegCoding(
 
 function inside(file: Uint8Array, offset: number, count: number): Uint8Array {
   // A strip that was left out has no place and no length.
-  if (offset <= 0 || count <= 0 || offset + count > file.length) {
+  const isPlace = Number.isSafeInteger(offset) && Number.isSafeInteger(count) && offset > 0 && count > 0;
+  if (!isPlace || offset + count > file.length) {
     throw new Error('a strip or tile is missing or lies beyond the end of the file');
   }
   return file.subarray(offset, offset + count);

@@ -51,7 +51,8 @@ export async function decodeSegments(
   coding: Coding,
   buffer: ViewBuffer,
 ): Promise<Uint8Array> {
-  const options: SharpOptions = { ignoreIcc: true, limitInputPixels: false, failOn: coding.failOn };
+  // Unlimited: a strip may be as large as a picture, whose size is limited already.
+  const options: SharpOptions = { limitInputPixels: false, unlimited: true, failOn: coding.failOn };
   const { left, width } = shape.columns ?? { left: 0, width: shape.width };
   const view = sharp(viewOf(segments, shape, coding, buffer), options);
   const wanted = width === shape.width ? view : view.extract({ left, top: 0, width, height: shape.height });

@@ -98,6 +98,21 @@ test('fewer strips than the picture has are an error', () => {
   expect(() => readLayout(file([...entries, strip(273), rows, strip(279)]))).toThrow('1 of 4 strips');
 });
 
+test.each<[string, Entry]>([
+  ['a palette as large as the file', { tag: 320, type: SHORT, count: 500_000, value: 8 }],
+  ['strips without number', { tag: 278, type: LONG, count: 1, value: 1 }],
+])('%s takes no memory', (_name, entry) => {
+  const photometric = { tag: 262, type: SHORT, count: 1, value: entry.tag === 320 ? 3 : 1 };
+  const height = { tag: 257, type: LONG, count: 1, value: 0xffffffff };
+  const entries = [size(256), height, bits(), photometric, { tag: 273, type: LONG, count: 1, value: 8 }, entry];
+  expect(() => readLayout(file(entries, Buffer.alloc(1_000_000)))).toThrow(/palette has 500000|4294967295 strips/);
+});
+
+test('a size that is not a whole number is an error', () => {
+  const half = { tag: 256, type: RATIONAL, count: 1, value: 26 };
+  expect(() => readLayout(file([half], Buffer.from([3, 0, 0, 0, 2, 0, 0, 0])))).toThrow('not one whole number');
+});
+
 function size(tag: number): Entry {
   return { tag, type: SHORT, count: 1, value: 4 };
 }
