@@ -52,8 +52,6 @@ export async function runExportModel(model: string, flags: ExportModelFlags, ses
       'Add --format savedmodel, onnx, safetensors, pytorch, tfjs or keras.',
     );
   }
-  const force = flags.force === true;
-  await (FOLDERS.includes(format) ? checkModelFolder(output, { force }) : checkOutput(output, { force }));
   return await runWhole(session, (signal) => exported({ model, format, output, flags, session, signal }));
 }
 
@@ -67,6 +65,8 @@ interface Run {
 }
 
 async function exported({ model, format, output, flags, session, signal }: Run): Promise<ExitCode> {
+  const force = flags.force === true;
+  await (FOLDERS.includes(format) ? checkModelFolder(output, { force }) : checkOutput(output, { force }));
   const open = await openOptions({ ...flags, model }, session.cacheDir, signal);
   const outputs = flags.outputs?.split(',').map((name) => name.trim()) ?? [];
   const written = await exportModel({
@@ -76,7 +76,7 @@ async function exported({ model, format, output, flags, session, signal }: Run):
     output,
     outputs,
     dtype: flags.precision,
-    force: flags.force === true,
+    force,
     signal,
   });
   const { card, bytes } = written;

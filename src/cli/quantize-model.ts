@@ -39,7 +39,6 @@ export async function runQuantize(model: string, flags: QuantizeFlags, session: 
   if (output === undefined) {
     throw usageError('Expected --output FILE for the quantised model but received none.', 'Add -o int8.safetensors.');
   }
-  await checkOutput(output, { force: flags.force === true });
   return await runWhole(session, (signal) => quantized({ model, output, calibrate, flags, session, signal }));
 }
 
@@ -53,13 +52,15 @@ interface Run {
 }
 
 async function quantized({ model, output, calibrate, flags, session, signal }: Run): Promise<ExitCode> {
+  const replace = flags.force === true;
+  await checkOutput(output, { force: replace });
   const open = await openOptions({ ...flags, model }, session.cacheDir, signal);
   const list = (inputs: readonly string[]) => openInputs(inputs, ALL_IMAGES, 'model quantize');
   const events = quantizeModel({
     model,
     open,
     output,
-    replace: flags.force === true,
+    replace,
     calibrate: await list(calibrate),
     ...(flags.check === undefined ? {} : { check: await list(flags.check) }),
     method: flags.method,
