@@ -10,13 +10,14 @@ const images = imagesOf(Number(count));
 const earlier = new Earlier({ retryFailed: false });
 await earlier.add(layoutFor(kind, folder), SETTINGS);
 const store = storeFor(kind, folder, { replace: true });
-process.stdout.write('ready\n');
+process.stdout.write('ready\n'); // and a line for each few rows that are written
 for (let i = 0; i < images.length; i += 4) {
   const rows = images.slice(i, i + 4).map((image, j): StoreRow => {
     const kept = earlier.take(image.path, image.identity);
     return kept === undefined ? computed(kind, image, i + j) : { path: image.path, index: i + j, kept };
   });
   await store.append(rows);
+  process.stdout.write(`${i}\n`);
   // As long as the network takes for those that are new.
   if (rows.some((row) => !('kept' in row))) await sleep(3);
 }

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, wr
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -475,12 +476,16 @@ describe('a process that is killed at any moment', () => {
   const COUNT = 120;
   const many = imagesOf(COUNT);
 
-  /** Kills it `delay` ms after it has begun; resolves to whether it had ended before. */
-  async function killed(kind: Kind, folder: string, delay: number): Promise<boolean> {
+  /** Kills it `delay` ms after it has said `lines` lines; resolves to whether it had ended before. */
+  async function killed(kind: Kind, folder: string, lines: number, delay: number): Promise<boolean> {
     const args = ['--import', 'tsx', program, kind, folder, String(COUNT)];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = once(child, 'exit');
-    await once(child.stdout, 'data');
+    let said = 0;
+    for await (const _ of createInterface({ input: child.stdout })) {
+      said += 1;
+      if (said === lines) break;
+    }
     await sleep(delay);
     child.kill('SIGKILL');
     const [code] = await ended;
@@ -496,7 +501,8 @@ describe('a process that is killed at any moment', () => {
     let rows: number[] = [];
     let most = 0;
     for (let round = 0; round < 6; round += 1) {
-      const hasEnded = await killed(kind, folder, random() * 60);
+      // Further and further, so that the last ones come through; a batch is written within some milliseconds.
+      const hasEnded = await killed(kind, folder, 1 + Math.floor(random() * 6 * (round + 1)), random() * 5);
       const before = rows;
       rows = await soundRows(kind, folder, many);
       expect(rows).toEqual(expect.arrayContaining(before));
