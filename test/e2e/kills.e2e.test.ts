@@ -74,10 +74,11 @@ const OWN_FILES =
   /(?:^|\/|\.)run\.json(?:\.[0-9a-f]{8}\.partial)?$|^[^/]+\.journal$|^dataset\/journal\/part-\d+\.journal$/;
 
 /**
- * A run that was killed before it wrote the first line of its journal: nobody can tell whether it is dead until its files
- * have not been touched for a minute.
+ * A run that was killed before it wrote the first line of its journal, or whose the folder is that it unpacks into: nobody
+ * can tell whether it is dead until its files have not been touched for a minute or two.
  */
 function isUntold(file: string): boolean {
+  if (/\.[0-9a-f]{8}\.unpacked\/owner\.json$/.test(file)) return readFileSync(file).length === 0;
   return /\.[0-9a-f]{8}\.journal$/.test(file) && !readFileSync(file, 'utf8').includes('\n');
 }
 
