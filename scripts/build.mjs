@@ -7,6 +7,11 @@ import { bin, must, ROOT } from './steps.mjs';
 rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
 must(bin('tsc'), ['-p', 'tsconfig.json']);
 const assembly = ['-O3', '--enable', 'simd', '--runtime', 'stub', '--importMemory', '--noExportMemory'];
-must(bin('asc'), ['src/image/assembly/resample.ts', ...assembly, '--outFile', 'dist/image/resample.wasm']);
+must(bin('asc'), [
+  'src/images/pixels/resample/assembly/resample.ts',
+  ...assembly,
+  '--outFile',
+  'dist/images/pixels/resample/resample.wasm',
+]);
 must(bin('oclif'), ['manifest']);
 writeFileSync(join(ROOT, 'dist', '.built'), '');

@@ -1,4 +1,4 @@
-"""Writes src/model/imagenet-labels.ts and imagenet-synsets.ts from torchvision's and timm's lists of the ImageNet classes.
+"""Writes src/models/imagenet-labels.ts and imagenet-synsets.ts from torchvision's and timm's lists of the ImageNet classes.
 
     python scripts/make_imagenet_labels.py
 

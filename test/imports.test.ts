@@ -7,36 +7,40 @@ import { expect, test } from 'vitest';
 
 const SOURCE = join(dirname(fileURLToPath(import.meta.url)), '..', 'src');
 
-/** What each folder may import besides itself; arrows point down only. */
+/** What each folder at the top may import besides itself; arrows point down only. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   commands: ['cli', 'services', 'stream', 'errors'],
-  cli: ['services', 'image', 'model', 'output', 'stream', 'errors'],
-  services: ['image', 'model', 'output', 'stream', 'errors'],
-  image: ['stream', 'errors'],
-  model: ['floats', 'process', 'stream', 'errors'],
+  cli: ['services', 'images', 'models', 'engine', 'formats', 'network', 'machine', 'output', 'stream', 'errors'],
+  services: ['images', 'models', 'engine', 'formats', 'network', 'machine', 'output', 'stream', 'errors'],
+  images: ['stream', 'errors'],
+  models: ['engine', 'formats', 'network', 'process', 'stream', 'errors'],
+  engine: ['formats', 'network', 'machine', 'stream', 'errors'],
+  formats: ['engine', 'network', 'floats', 'errors'],
+  network: ['errors'],
+  machine: [],
   output: ['floats', 'process', 'stream', 'errors'],
-  floats: [],
   process: [],
+  floats: [],
   stream: [],
   errors: [],
-  index: ['services', 'image', 'model', 'output', 'stream', 'errors'],
+  index: ['services', 'images', 'models', 'engine', 'network', 'output', 'errors'],
 };
 
 /** The only folders that may import a heavy package. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
-  '@tensorflow/tfjs-node': ['model'],
-  sharp: ['image'],
-  'bmp-ts': ['image'],
-  'fast-glob': ['image'],
-  yauzl: ['image', 'model'],
-  yazl: ['model'],
-  h5wasm: ['model'],
-  protobufjs: ['model'],
-  undici: ['model'],
-  'onnxruntime-node': ['model'],
+  '@tensorflow/tfjs-node': ['engine', 'network'],
+  sharp: ['images'],
+  'bmp-ts': ['images'],
+  'fast-glob': ['images'],
+  yauzl: ['images', 'formats'],
+  yazl: ['formats'],
+  h5wasm: ['formats'],
+  protobufjs: ['formats'],
+  undici: ['models'],
+  'onnxruntime-node': ['formats'],
   '@bokuweb/zstd-wasm': ['output'],
   'csv-stringify': ['output'],
-  'csv-parse': ['model'],
+  'csv-parse': ['models'],
   'parquet-wasm': ['output'],
   'apache-arrow': ['output'],
   'cli-table3': ['output'],

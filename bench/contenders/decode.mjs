@@ -9,8 +9,8 @@ import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadImage } from '../../dist/image/load.js';
-import { PRESETS } from '../../dist/model/preset.js';
+import { loadImage } from '../../dist/images/load.js';
+import { PRESETS } from '../../dist/network/preset.js';
 import { mapOrdered } from '../../dist/stream.js';
 
 const { values } = parseArgs({ options: { images: { type: 'string' }, workers: { type: 'string' } } });

@@ -5,9 +5,9 @@
  */
 
 import { parseArgs } from 'node:util';
-import { layersOf } from '../../dist/model/architecture.js';
-import { configureTensorFlow, loadTensorFlow } from '../../dist/model/tensorflow.js';
-import { readTensor } from '../../dist/model/weights/read.js';
+import { configureTensorFlow, loadTensorFlow } from '../../dist/engine/tensorflow.js';
+import { readTensor } from '../../dist/formats/weights/read.js';
+import { layersOf } from '../../dist/network/architecture.js';
 import { randomModel } from '../lib/random.mjs';
 import { BYTES_PER_IMAGE, fillPixels, steadyRate } from '../lib/workload.mjs';
 

@@ -5,8 +5,8 @@
  */
 
 import { parseArgs } from 'node:util';
-import { Engine } from '../../dist/model/engine.js';
-import { openModel } from '../../dist/model/open.js';
+import { Engine } from '../../dist/engine/engine.js';
+import { openModel } from '../../dist/models/open.js';
 import { BYTES_PER_IMAGE, fillPixels, steadyRate } from '../lib/workload.mjs';
 
 const { values } = parseArgs({

@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { cpus, homedir, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { decoderVersions } from '../../dist/image/versions.js';
-import { availableThreads, cpuFeatures } from '../../dist/model/cpu.js';
-import { probeRuntime } from '../../dist/model/runtime.js';
+import { probeRuntime } from '../../dist/engine/runtime.js';
+import { decoderVersions } from '../../dist/images/pixels/versions.js';
+import { availableThreads, cpuFeatures } from '../../dist/machine/cpu.js';
 import { lastLine, output } from './process.mjs';
 
 /** Where bench/install.mjs puts the peers. */

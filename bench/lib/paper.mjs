@@ -6,7 +6,7 @@
  * image moves its share of the weights and its activations through memory.
  */
 
-import { layersOf, vgg16, weightLayersOf } from '../../dist/model/architecture.js';
+import { layersOf, vgg16, weightLayersOf } from '../../dist/network/architecture.js';
 import { median, summary } from './stats.mjs';
 
 /** Core counts to ask for. */

@@ -2,13 +2,13 @@
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { vgg16, weightLayersOf } from '../../dist/model/architecture.js';
-import { PRESETS } from '../../dist/model/preset.js';
-import { fillRandom, randomWeights } from '../../dist/model/weights/random.js';
+import { fillRandom, randomWeights } from '../../dist/formats/weights/random.js';
+import { vgg16, weightLayersOf } from '../../dist/network/architecture.js';
+import { PRESETS } from '../../dist/network/preset.js';
 
 const SEED = 1;
 
-/** A `Model` of src/model/card.ts whose weights are generated when the engine loads it. */
+/** A `Model` of src/network/card.ts whose weights are generated when the engine loads it. */
 export function randomModel() {
   const architecture = vgg16();
   const card = {

@@ -2,8 +2,8 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { vgg16 } from '../../dist/model/architecture.js';
-import { resolveSettings } from '../../dist/services/settings.js';
+import { vgg16 } from '../../dist/network/architecture.js';
+import { resolveSettings } from '../../dist/services/pipeline/settings.js';
 import { script } from './contenders.mjs';
 import { bf16Unit, machine as describeMachine, int8Unit, peerVersions, python } from './machine.mjs';
 import { fillFolder, photoFolder } from './photos.mjs';

@@ -1,22 +1,22 @@
 /** `vgg16 classify`: flags → options → service → rows. */
 
 import { type ExitCode, usageError } from '../errors.js';
-import type { ModelCard } from '../model/card.js';
-import { classifyCsv, classifyLongCsv } from '../output/csv.js';
-import type { RowEncoder, RowFormat, Scores } from '../output/encoder.js';
-import { classifyJsonl } from '../output/jsonl.js';
-import { outputTarget } from '../output/links.js';
-import type { ClassifiedRow, ClassifyRow } from '../output/records.js';
+import type { ModelCard } from '../network/card.js';
+import { outputTarget } from '../output/files/links.js';
+import { classifyCsv, classifyLongCsv } from '../output/rows/csv.js';
+import type { RowEncoder, RowFormat, Scores } from '../output/rows/encoder.js';
+import { classifyJsonl } from '../output/rows/jsonl.js';
+import type { ClassifiedRow, ClassifyRow } from '../output/rows/records.js';
+import { classifyTable } from '../output/rows/table.js';
 import { layoutOf } from '../output/store/formats.js';
 import { textLayout } from '../output/store/layout.js';
-import { classifyTable } from '../output/table.js';
 import { classify } from '../services/classify.js';
-import { checkOutputs, continues, fileOutput, textFormat } from './file-output.js';
-import { type ImageRunFlags, runImages, type Session } from './image-run.js';
-import { formatOf, openStream, STDOUT } from './output-options.js';
-import { runSettings } from './run-settings.js';
-import type { RunOutput } from './run-types.js';
-import { resolvedShard } from './shard.js';
+import { checkOutputs, continues, fileOutput, textFormat } from './output/file.js';
+import { formatOf, openStream, STDOUT } from './output/options.js';
+import { type ImageRunFlags, runImages, type Session } from './run/image-run.js';
+import { runSettings } from './run/settings.js';
+import { resolvedShard } from './run/shard.js';
+import type { RunOutput } from './run/types.js';
 
 export interface ClassifyFlags extends ImageRunFlags {
   readonly format?: RowFormat | undefined;

@@ -2,26 +2,26 @@
 
 import { join } from 'node:path';
 import { type ExitCode, usageError } from '../errors.js';
-import type { ModelCard } from '../model/card.js';
-import type { LayerOutput } from '../model/output-request.js';
+import type { ModelCard } from '../network/card.js';
+import type { LayerOutput } from '../network/output-request.js';
 import type { EmbeddingFormat, RowFileFormat } from '../output/dataset/formats.js';
 import type { DatasetFormat } from '../output/dataset/parts.js';
 import type { DatasetOkRow } from '../output/dataset/rows.js';
 import { DatasetWriter, earlierParts } from '../output/dataset/writer.js';
-import { resolveOutput } from '../output/links.js';
-import { lazyWriter } from '../output/row-writer.js';
+import { resolveOutput } from '../output/files/links.js';
 import type { Earlier } from '../output/store/earlier.js';
+import { lazyWriter } from '../output/store/row-writer.js';
 import { classesOf, exportImages } from '../services/export.js';
 import { layerSpecs } from '../services/extract.js';
-import type { RunIdentity } from '../services/run.js';
-import { checkDatasetFolder } from './dataset-folder.js';
+import type { RunIdentity } from '../services/pipeline/run.js';
 import { type LayerFlags, layerSettings, layersOf } from './extract.js';
-import { continues, vanishedNotice } from './file-output.js';
-import { type ImageRunFlags, runImages, type Session } from './image-run.js';
-import { STDOUT } from './output-options.js';
-import { runSettings } from './run-settings.js';
-import type { RunOutput } from './run-types.js';
-import { resolvedShard } from './shard.js';
+import { checkDatasetFolder } from './output/dataset-folder.js';
+import { continues, vanishedNotice } from './output/file.js';
+import { STDOUT } from './output/options.js';
+import { type ImageRunFlags, runImages, type Session } from './run/image-run.js';
+import { runSettings } from './run/settings.js';
+import { resolvedShard } from './run/shard.js';
+import type { RunOutput } from './run/types.js';
 
 export interface ExportFlags extends ImageRunFlags, LayerFlags {
   readonly format: RowFileFormat;

@@ -1,20 +1,20 @@
 /** `vgg16 extract`: flags → options → service → rows. */
 
 import { type ExitCode, usageError } from '../errors.js';
-import type { LayerOutput } from '../model/output-request.js';
+import type { LayerOutput } from '../network/output-request.js';
 import type { ArrayDType } from '../output/arrays/spec.js';
-import type { StoreFormat } from '../output/encoder.js';
-import { outputTarget } from '../output/links.js';
-import type { ExtractedRow } from '../output/records.js';
+import { outputTarget } from '../output/files/links.js';
+import type { StoreFormat } from '../output/rows/encoder.js';
+import type { ExtractedRow } from '../output/rows/records.js';
 import { finalsOf } from '../output/store/layout.js';
 import { extract, layerSpecs } from '../services/extract.js';
-import { extractFormat, extractFormatOf, textEncoder } from './extract-formats.js';
-import { checkOutputs, fileOutput } from './file-output.js';
-import { type ImageRunFlags, runImages, type Session } from './image-run.js';
-import { openStream, STDOUT } from './output-options.js';
-import { runSettings } from './run-settings.js';
-import type { RunOutput } from './run-types.js';
-import { resolvedShard } from './shard.js';
+import { extractFormat, extractFormatOf, textEncoder } from './output/extract-formats.js';
+import { checkOutputs, fileOutput } from './output/file.js';
+import { openStream, STDOUT } from './output/options.js';
+import { type ImageRunFlags, runImages, type Session } from './run/image-run.js';
+import { runSettings } from './run/settings.js';
+import { resolvedShard } from './run/shard.js';
+import type { RunOutput } from './run/types.js';
 
 /** The flags that choose activations. */
 export interface LayerFlags {

@@ -2,21 +2,21 @@
 
 import { join } from 'node:path';
 import { ExitCode, usageError } from '../errors.js';
-import { isFolder } from '../output/folders.js';
+import { isFolder } from '../output/files/folders.js';
 import { printable } from '../output/printable.js';
 import { RUN_RECORD_VERSION, type RunRecord, runRecordPath, writeRunRecord } from '../output/run-record.js';
-import { describeMachine } from '../services/machine.js';
 import { merge } from '../services/merge.js';
-import type { RunCounts } from '../services/run.js';
+import { describeMachine } from '../services/pipeline/machine.js';
+import type { RunCounts } from '../services/pipeline/run.js';
 import { untilAborted } from '../stream.js';
-import { checkDatasetFolder } from './dataset-folder.js';
-import { type ContinuationFlags, checkOutputs } from './file-output.js';
-import type { Session } from './image-run.js';
-import { STDOUT } from './output-options.js';
-import { printJson } from './print-json.js';
-import { openProgress, progressStyle } from './progress.js';
-import { formatCount } from './rate.js';
-import { Interruption } from './signals.js';
+import { checkDatasetFolder } from './output/dataset-folder.js';
+import { type ContinuationFlags, checkOutputs } from './output/file.js';
+import { STDOUT } from './output/options.js';
+import type { Session } from './run/image-run.js';
+import { Interruption } from './run/signals.js';
+import { printJson } from './terminal/print-json.js';
+import { openProgress, progressStyle } from './terminal/progress.js';
+import { formatCount } from './terminal/rate.js';
 
 export interface MergeFlags extends Pick<ContinuationFlags, 'force' | 'resume'> {
   readonly output: string;

@@ -1,4 +1,4 @@
-import { BaseCommand } from '../cli/base-command.js';
+import { BaseCommand } from '../cli/command/base-command.js';
 import { classifyFlags, classifyOutputFlags } from '../cli/flags/classify.js';
 import { inputArgs, inputFlags } from '../cli/flags/input.js';
 import { imageFlags, modelFlags } from '../cli/flags/model.js';
@@ -42,7 +42,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some images failed, 4 no images, 5 
 
   async run(): Promise<void> {
     const { inputs, flags } = await this.read(Classify);
-    (await import('../cli/warm-up.js')).warmUp(flags);
+    (await import('../cli/run/warm-up.js')).warmUp(flags);
     const { runClassify } = await import('../cli/classify.js');
     process.exitCode = await runClassify(inputs, flags, this.session(flags));
   }

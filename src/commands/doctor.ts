@@ -1,4 +1,4 @@
-import { BaseCommand } from '../cli/base-command.js';
+import { BaseCommand } from '../cli/command/base-command.js';
 import { jsonFlags } from '../cli/flags/session.js';
 
 export default class Doctor extends BaseCommand {
@@ -13,8 +13,8 @@ export default class Doctor extends BaseCommand {
     const { flags } = await this.parse(Doctor);
     const [{ doctor, doctorExitCode }, { diagnosisText }, { printJson }] = await Promise.all([
       import('../services/doctor.js'),
-      import('../cli/diagnosis.js'),
-      import('../cli/print-json.js'),
+      import('../cli/doctor.js'),
+      import('../cli/terminal/print-json.js'),
     ]);
     const found = await doctor({ cacheDir: this.cacheDirectory(flags) });
     if (flags.json === true) printJson(found, 2);

@@ -1,4 +1,4 @@
-import { BaseCommand } from '../cli/base-command.js';
+import { BaseCommand } from '../cli/command/base-command.js';
 import { exportFlags, exportOutputFlags } from '../cli/flags/export.js';
 import { layerFlags } from '../cli/flags/extract.js';
 import { inputArgs, inputFlags } from '../cli/flags/input.js';
@@ -39,7 +39,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some images failed, 4 no images, 5 
 
   async run(): Promise<void> {
     const { inputs, flags } = await this.read(Export);
-    (await import('../cli/warm-up.js')).warmUp(flags);
+    (await import('../cli/run/warm-up.js')).warmUp(flags);
     const { runExport } = await import('../cli/export.js');
     process.exitCode = await runExport(inputs, flags, this.session(flags));
   }

@@ -1,4 +1,4 @@
-import { BaseCommand } from '../cli/base-command.js';
+import { BaseCommand } from '../cli/command/base-command.js';
 import { extractOutputFlags, layerFlags } from '../cli/flags/extract.js';
 import { inputArgs, inputFlags } from '../cli/flags/input.js';
 import { imageFlags, modelFlags } from '../cli/flags/model.js';
@@ -41,7 +41,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some images failed, 4 no images, 5 
 
   async run(): Promise<void> {
     const { inputs, flags } = await this.read(Extract);
-    (await import('../cli/warm-up.js')).warmUp(flags);
+    (await import('../cli/run/warm-up.js')).warmUp(flags);
     const { runExtract } = await import('../cli/extract.js');
     process.exitCode = await runExtract(inputs, flags, this.session(flags));
   }

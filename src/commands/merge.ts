@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { BaseCommand } from '../cli/base-command.js';
+import { BaseCommand } from '../cli/command/base-command.js';
 import { outputFlags } from '../cli/flags/output.js';
 import { runSessionFlags } from '../cli/flags/session.js';
 

@@ -1,9 +1,9 @@
 /** Classify images: the most probable classes of each. */
 
-import type { Outputs } from '../model/engine.js';
-import type { ClassifiedRow, FailedRow, Prediction } from '../output/records.js';
-import { type ImageRow, nonFiniteRow, type StreamOptions, streamImages } from './pipeline.js';
-import type { RunEvent } from './run.js';
+import type { Outputs } from '../engine/engine.js';
+import type { ClassifiedRow, FailedRow, Prediction } from '../output/rows/records.js';
+import { type ImageRow, nonFiniteRow, type StreamOptions, streamImages } from './pipeline/pipeline.js';
+import type { RunEvent } from './pipeline/run.js';
 
 export interface ClassifyOptions extends StreamOptions {
   /** Classes a row, at most. */

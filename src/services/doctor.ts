@@ -4,10 +4,10 @@ import { constants } from 'node:fs';
 import { access, readdir, readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { findRuntime, installCommand, probeRuntime, type Runtime } from '../engine/runtime.js';
 import { ExitCode } from '../errors.js';
-import { type DecoderVersions, decoderVersions } from '../image/versions.js';
-import { availableThreads, type CpuFeatures, cpuFeatures } from '../model/cpu.js';
-import { findRuntime, installCommand, probeRuntime, type Runtime } from '../model/runtime.js';
+import { type DecoderVersions, decoderVersions } from '../images/pixels/versions.js';
+import { availableThreads, type CpuFeatures, cpuFeatures } from '../machine/cpu.js';
 
 /** One thing that is wrong: a sentence, and the command that mends it. */
 export interface Problem {

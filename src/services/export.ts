@@ -1,13 +1,13 @@
 /** Export a dataset: predictions, activations and what is known of each image, in one pass. */
 
 import { modelError } from '../errors.js';
-import type { ModelCard } from '../model/card.js';
-import type { LayerOutput } from '../model/output-request.js';
+import type { ModelCard } from '../network/card.js';
+import type { LayerOutput } from '../network/output-request.js';
 import type { DatasetOkRow } from '../output/dataset/rows.js';
 import { topPredictions } from './classify.js';
 import { layerValues } from './extract.js';
-import { nonFiniteRow, type StreamOptions, streamImages } from './pipeline.js';
-import type { RunEvent } from './run.js';
+import { nonFiniteRow, type StreamOptions, streamImages } from './pipeline/pipeline.js';
+import type { RunEvent } from './pipeline/run.js';
 
 export interface ExportOptions extends StreamOptions {
   /** Classes a row, at most. */

@@ -1,13 +1,13 @@
 /** Extract features: the activations of some layers, image by image. */
 
+import type { Outputs } from '../engine/engine.js';
 import { modelError } from '../errors.js';
-import type { ModelCard } from '../model/card.js';
-import type { Outputs } from '../model/engine.js';
-import { outputSpecOf } from '../model/layer-names.js';
-import type { LayerOutput } from '../model/output-request.js';
-import type { ExtractedRow, LayerValues } from '../output/records.js';
-import { nonFiniteRow, type StreamOptions, streamImages } from './pipeline.js';
-import type { RunEvent } from './run.js';
+import type { ModelCard } from '../network/card.js';
+import { outputSpecOf } from '../network/layer-names.js';
+import type { LayerOutput } from '../network/output-request.js';
+import type { ExtractedRow, LayerValues } from '../output/rows/records.js';
+import { nonFiniteRow, type StreamOptions, streamImages } from './pipeline/pipeline.js';
+import type { RunEvent } from './pipeline/run.js';
 
 export interface ExtractOptions extends StreamOptions {
   /** At least one; the network is computed as far as the last of them. */

@@ -5,7 +5,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ImageError } from '../../src/errors.js';
-import { loadImage } from '../../src/image/load.js';
+import { loadImage } from '../../src/images/load.js';
 import { python } from '../python.js';
 
 /** The interpreter that runs pillow.py; `undefined` where there is none that can. */

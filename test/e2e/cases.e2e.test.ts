@@ -6,7 +6,7 @@
 import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { describeImage } from '../../src/image/describe.js';
+import { describeImage } from '../../src/images/facts/describe.js';
 import { compareWithPillow, PYTHON } from '../corpus/compare.js';
 import { realData } from '../data.js';
 import { PHOTOS, temporaryFolder } from './helpers/folder.js';

@@ -5,7 +5,7 @@ import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, watch
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { decompressFile } from '../../src/output/compression.js';
+import { decompressFile } from '../../src/output/files/compression.js';
 import { PHOTO_NAMES, PHOTOS, place, temporaryFolder } from './helpers/folder.js';
 import { PROGRAM, type Result, start, startProgram, vgg16 } from './helpers/program.js';
 import { csvRows, expectOneSentence } from './helpers/rows.js';

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join, relative } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Manifest } from '../../src/output/dataset/manifest.js';
-import { readParquet } from '../../src/output/parquet.js';
+import { readParquet } from '../../src/output/rows/parquet.js';
 import { python, runPython } from '../python.js';
 import { MINI, ODD, PHOTO_NAMES, PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
 import { PROGRAM, ROOT, startProgram, vgg16 } from './helpers/program.js';

@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { cpuFeatures, hasBf16, hasInt8 } from '../../src/model/cpu.js';
+import { cpuFeatures, hasBf16, hasInt8 } from '../../src/machine/cpu.js';
 import { realData } from '../data.js';
 import { PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
 import { type Result, ROOT, vgg16 } from './helpers/program.js';

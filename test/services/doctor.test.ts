@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { installCommand } from '../../src/model/runtime.js';
+import { installCommand } from '../../src/engine/runtime.js';
 import { doctor, doctorExitCode, nodeProblems } from '../../src/services/doctor.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'vgg16-doctor-'));

@@ -1,6 +1,6 @@
 /** Flags of `classify` alone. */
 
-import { ROW_FORMATS, SCORES } from '../../output/encoder.js';
+import { ROW_FORMATS, SCORES } from '../../output/rows/encoder.js';
 import { MAX_CLASSES } from './model.js';
 import { decimal, group, oneOf, toggle, value, whole } from './values.js';
 

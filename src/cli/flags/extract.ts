@@ -1,8 +1,8 @@
 /** Flags of commands that write activations. */
 
-import { parseLayer } from '../../model/layer-names.js';
+import { parseLayer } from '../../network/layer-names.js';
 import { ARRAY_DTYPES } from '../../output/arrays/spec.js';
-import { STORE_FORMATS } from '../../output/encoder.js';
+import { STORE_FORMATS } from '../../output/rows/encoder.js';
 import { FlagValueError, group, oneOf, repeatable, value } from './values.js';
 
 function layer(text: string): string {

@@ -1,8 +1,8 @@
 /** Which images: shared by every command that reads a stream of them. */
 
 import { Args } from '@oclif/core';
-import { IMAGE_EXTENSIONS } from '../../image/extensions.js';
-import { parseShard } from '../shard.js';
+import { IMAGE_EXTENSIONS } from '../../images/list/extensions.js';
+import { parseShard } from '../run/shard.js';
 import { FlagValueError, filled, group, repeatable, toggle, value, whole } from './values.js';
 
 /** The positional arguments. `ignoreStdin`: oclif would otherwise swallow the list that --files-from - reads. */

@@ -1,6 +1,6 @@
 /** How fast, and what to do when an image fails: shared by every command that streams images. */
 
-import type { MaxErrors } from '../../services/run.js';
+import type { MaxErrors } from '../../services/pipeline/run.js';
 import { FlagValueError, group, oneOf, parseDecimal, value, whole, wholeOrAuto } from './values.js';
 
 /** Activations of conv1 at batch 512 take 6.6 GB: more never pays. */

@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { BaseCommand } from '../../cli/base-command.js';
+import { BaseCommand } from '../../cli/command/base-command.js';
 import { compareFlags } from '../../cli/flags/benchmark.js';
 import { jsonFlags } from '../../cli/flags/session.js';
 
@@ -28,7 +28,7 @@ Exit codes: 0 done, 2 usage or a file that is no result of benchmark, 6 below --
 
   async run(): Promise<void> {
     const { args, flags } = await this.read(BenchmarkCompare);
-    const { runCompare } = await import('../../cli/benchmark-compare.js');
+    const { runCompare } = await import('../../cli/benchmark/compare.js');
     process.exitCode = await runCompare(args.a as string, args.b as string, flags, this.style(process.stdout));
   }
 }

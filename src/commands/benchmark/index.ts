@@ -1,4 +1,4 @@
-import { BaseCommand } from '../../cli/base-command.js';
+import { BaseCommand } from '../../cli/command/base-command.js';
 import { benchmarkFlags } from '../../cli/flags/benchmark.js';
 import { inputArgs, inputFlags } from '../../cli/flags/input.js';
 import { jsonFlags, runSessionFlags } from '../../cli/flags/session.js';
@@ -39,7 +39,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some measurements failed, 4 no imag
 
   async run(): Promise<void> {
     const { inputs, flags } = await this.read(Benchmark);
-    const { runBenchmark } = await import('../../cli/benchmark.js');
+    const { runBenchmark } = await import('../../cli/benchmark/index.js');
     process.exitCode = await runBenchmark(inputs, flags, this.session(flags));
   }
 }

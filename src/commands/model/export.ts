@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { BaseCommand } from '../../cli/base-command.js';
+import { BaseCommand } from '../../cli/command/base-command.js';
 import { modelFlags } from '../../cli/flags/model.js';
 import { exportModelFlags } from '../../cli/flags/model-export.js';
 import { outputFlags } from '../../cli/flags/output.js';
@@ -50,7 +50,7 @@ Exit codes: 0 done, 1 a full disk, 2 usage, 5 the model, 6 --verify found larger
 
   async run(): Promise<void> {
     const { args, flags } = await this.read(ModelExport);
-    const { runExportModel } = await import('../../cli/export-model.js');
+    const { runExportModel } = await import('../../cli/model/export.js');
     process.exitCode = await runExportModel(args.model as string, flags, this.session(flags));
   }
 }

@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { BaseCommand } from '../../cli/base-command.js';
+import { BaseCommand } from '../../cli/command/base-command.js';
 import { modelFlags } from '../../cli/flags/model.js';
 import { outputFlags } from '../../cli/flags/output.js';
 import { jsonFlags, networkFlags } from '../../cli/flags/session.js';
@@ -48,7 +48,7 @@ Exit codes: 0 done, 1 a full disk, 2 usage, 5 the file is missing, damaged, or n
 
   async run(): Promise<void> {
     const { args, flags } = await this.read(ModelImport);
-    const { runImportModel } = await import('../../cli/import-model.js');
+    const { runImportModel } = await import('../../cli/model/import.js');
     process.exitCode = await runImportModel(args.file as string, flags, this.session(flags));
   }
 }

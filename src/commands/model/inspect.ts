@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { BaseCommand } from '../../cli/base-command.js';
+import { BaseCommand } from '../../cli/command/base-command.js';
 import { modelFlags } from '../../cli/flags/model.js';
 import { jsonFlags, networkFlags } from '../../cli/flags/session.js';
 
@@ -32,10 +32,10 @@ export default class ModelInspect extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ModelInspect);
     const [{ openOptions }, { inspectModel }, { inspectionText }, { printJson }] = await Promise.all([
-      import('../../cli/model-options.js'),
+      import('../../cli/run/model-options.js'),
       import('../../services/model/inspect.js'),
-      import('../../cli/inspection.js'),
-      import('../../cli/print-json.js'),
+      import('../../cli/model/inspect.js'),
+      import('../../cli/terminal/print-json.js'),
     ]);
     // Without MODEL it is the network that `random` fills, so that its flags are checked alike.
     const open = await openOptions({ ...flags, model: args.model ?? 'random' }, this.cacheDirectory(flags));

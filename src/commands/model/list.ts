@@ -1,4 +1,4 @@
-import { BaseCommand } from '../../cli/base-command.js';
+import { BaseCommand } from '../../cli/command/base-command.js';
 import { jsonFlags, networkFlags } from '../../cli/flags/session.js';
 
 export default class ModelList extends BaseCommand {
@@ -13,8 +13,8 @@ export default class ModelList extends BaseCommand {
     const { flags } = await this.read(ModelList);
     const [{ listModels }, { modelListText }, { printJson }] = await Promise.all([
       import('../../services/model/list.js'),
-      import('../../cli/model-list.js'),
-      import('../../cli/print-json.js'),
+      import('../../cli/model/list.js'),
+      import('../../cli/terminal/print-json.js'),
     ]);
     const models = await listModels({ cacheDir: this.cacheDirectory(flags), weightsUrl: flags['weights-url'] });
     if (flags.json === true) printJson(models, 2);

@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { BaseCommand } from '../../cli/base-command.js';
+import { BaseCommand } from '../../cli/command/base-command.js';
 import { jsonFlags, networkFlags, runSessionFlags } from '../../cli/flags/session.js';
 
 export default class ModelPull extends BaseCommand {
@@ -30,7 +30,7 @@ Exit codes: 0 done or here already, 1 a full disk, 2 usage, 5 the weights cannot
 
   async run(): Promise<void> {
     const { args, flags } = await this.read(ModelPull);
-    const { runPull } = await import('../../cli/pull-model.js');
+    const { runPull } = await import('../../cli/model/pull.js');
     process.exitCode = await runPull(args.name as string, flags, this.session(flags));
   }
 }

@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { BaseCommand } from '../../cli/base-command.js';
+import { BaseCommand } from '../../cli/command/base-command.js';
 import { modelFlags } from '../../cli/flags/model.js';
 import { outputFlags } from '../../cli/flags/output.js';
 import { quantizeFlags } from '../../cli/flags/quantize.js';
@@ -46,7 +46,7 @@ Exit codes: 0 done, 1 a full disk, 2 usage, 4 no images, 5 the model.`;
 
   async run(): Promise<void> {
     const { args, flags } = await this.read(ModelQuantize);
-    const { runQuantize } = await import('../../cli/quantize-model.js');
+    const { runQuantize } = await import('../../cli/model/quantize.js');
     process.exitCode = await runQuantize(args.model as string, flags, this.session(flags));
   }
 }

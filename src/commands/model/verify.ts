@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { BaseCommand } from '../../cli/base-command.js';
+import { BaseCommand } from '../../cli/command/base-command.js';
 import { inputFlags } from '../../cli/flags/input.js';
 import { imageFlags, modelFlags } from '../../cli/flags/model.js';
 import { outputFlags } from '../../cli/flags/output.js';
@@ -54,7 +54,7 @@ Exit codes: 0 passed, 2 usage, 3 some images failed, 4 no images, 5 the model, 6
 
   async run(): Promise<void> {
     const { args, flags } = await this.read(ModelVerify);
-    const { runVerify } = await import('../../cli/verify-model.js');
+    const { runVerify } = await import('../../cli/model/verify.js');
     const images = (args.images ?? []) as string[];
     process.exitCode = await runVerify(
       args.model as string,

@@ -3,8 +3,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArraySpec } from '../arrays/spec.js';
-import type { RowEncoder } from '../encoder.js';
-import { reindexJsonl } from '../jsonl.js';
+import type { RowEncoder } from '../rows/encoder.js';
+import { reindexJsonl } from '../rows/jsonl.js';
 import { finalsOf, journalPath, type Layout } from '../store/layout.js';
 import { parquetLayout, tableText } from '../store/parquet-layout.js';
 import type { EmbeddingFormat, RowFileFormat } from './formats.js';

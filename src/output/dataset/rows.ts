@@ -1,12 +1,12 @@
 /** Rows of a dataset: predictions and what is known of the image, in one table. */
 
-import type { Cell } from '../csv.js';
-import { csvEncoder } from '../csv.js';
-import type { RowEncoder } from '../encoder.js';
-import { RECORD_VERSION } from '../jsonl.js';
-import { shortestFloat32 } from '../numbers.js';
-import type { Column } from '../parquet.js';
-import type { FailedRow, FileDetails, LayerValues, Prediction, RowBase } from '../records.js';
+import type { Cell } from '../rows/csv.js';
+import { csvEncoder } from '../rows/csv.js';
+import type { RowEncoder } from '../rows/encoder.js';
+import { RECORD_VERSION } from '../rows/jsonl.js';
+import { shortestFloat32 } from '../rows/numbers.js';
+import type { Column } from '../rows/parquet.js';
+import type { FailedRow, FileDetails, LayerValues, Prediction, RowBase } from '../rows/records.js';
 
 export interface DatasetOkRow extends RowBase {
   readonly status: 'ok';

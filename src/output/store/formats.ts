@@ -1,8 +1,8 @@
 /** From the name of a format to the files that it is made of. */
 
 import type { ArraySpec } from '../arrays/spec.js';
-import type { StoreFormat } from '../encoder.js';
-import { reindexJsonl } from '../jsonl.js';
+import type { StoreFormat } from '../rows/encoder.js';
+import { reindexJsonl } from '../rows/jsonl.js';
 import { type Layout, npyLayout, safetensorsLayout, textLayout } from './layout.js';
 import { extractParquetLayout } from './parquet-layout.js';
 

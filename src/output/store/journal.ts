@@ -14,7 +14,7 @@ import { createInterface } from 'node:readline';
 import { type ProcessIdentity, stateOf, thisProcess } from '../../process.js';
 import { readAt } from '../arrays/bytes.js';
 import { type ArraySpec, isArraySpec } from '../arrays/spec.js';
-import { openRegularFile } from '../regular-file.js';
+import { openRegularFile } from '../files/regular-file.js';
 
 /** Raised when a journal of before can no longer be continued. */
 export const JOURNAL_VERSION = 1;

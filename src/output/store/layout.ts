@@ -4,8 +4,8 @@ import { rm } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { readSafetensorsRows, writeSafetensors } from '../arrays/safetensors.js';
 import { type ArraySpec, isSameSpec, type StoredRows } from '../arrays/spec.js';
-import { compressFile, compressionOf, decompressFile } from '../compression.js';
-import type { Scratch } from '../scratch.js';
+import { compressFile, compressionOf, decompressFile } from '../files/compression.js';
+import type { Scratch } from '../files/scratch.js';
 
 /** Rows as they are written while a run goes on: one file of text and one NPY file an array. */
 export interface Spools {

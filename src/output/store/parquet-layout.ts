@@ -9,11 +9,11 @@ import { ExitCode, RunError } from '../../errors.js';
 import { openForReading, readAt } from '../arrays/bytes.js';
 import { NPY_HEADER_BYTES, npyHeader } from '../arrays/npy.js';
 import { type ArraySpec, rowBytes, type StoredRows } from '../arrays/spec.js';
-import type { RowEncoder } from '../encoder.js';
-import { shortestFloat32 } from '../numbers.js';
-import { type Batch, type Cell, type Column, readParquet, rowsPerGroup, writeParquet } from '../parquet.js';
-import type { ExtractRow } from '../records.js';
-import type { Scratch } from '../scratch.js';
+import type { Scratch } from '../files/scratch.js';
+import type { RowEncoder } from '../rows/encoder.js';
+import { shortestFloat32 } from '../rows/numbers.js';
+import { type Batch, type Cell, type Column, readParquet, rowsPerGroup, writeParquet } from '../rows/parquet.js';
+import type { ExtractRow } from '../rows/records.js';
 import type { Layout, Spools, Unpacked } from './layout.js';
 
 /** Columns with a meaning here: a row's place in the input, its image, and whether there are numbers. */

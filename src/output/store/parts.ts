@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { usageError } from '../../errors.js';
-import type { Scratch } from '../scratch.js';
+import type { Scratch } from '../files/scratch.js';
 import { differences, type Journal, readJournal, type Settings } from './journal.js';
 import { journalPath, type Layout } from './layout.js';
 import { type EarlierRow, openSource, type Source, soundRows } from './source.js';

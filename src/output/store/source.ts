@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { RunError } from '../../errors.js';
 import { NPY_HEADER_BYTES, readNpy } from '../arrays/npy.js';
 import { isSameSpec, rowBytes, type StoredRows } from '../arrays/spec.js';
-import type { Scratch } from '../scratch.js';
+import type { Scratch } from '../files/scratch.js';
 import { outputFailed } from '../sink.js';
 import { type Journal, type JournalRow, rowHash } from './journal.js';
 import { attemptFiles, type Layout, type Unpacked } from './layout.js';

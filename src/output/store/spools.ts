@@ -1,7 +1,7 @@
 /** The growing files of one attempt. */
 
 import { access, type FileHandle } from 'node:fs/promises';
-import { copyTo } from '../files.js';
+import { copyTo } from '../files/pieces.js';
 
 /** A file that only grows; open for reading too, since somebody may delete its name. */
 export interface Spool {

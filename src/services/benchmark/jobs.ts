@@ -1,8 +1,8 @@
 /** What the measuring process is told, and what it answers: plain data between two processes. */
 
-import type { DecodeMode } from '../../image/load.js';
-import type { Precision } from '../../model/engine.js';
-import type { OpenOptions } from '../../model/open.js';
+import type { DecodeMode } from '../../images/load.js';
+import type { OpenOptions } from '../../models/open.js';
+import type { Precision } from '../../network/precision.js';
 import type { Measured } from './report.js';
 
 /** How much is measured. */

@@ -1,8 +1,8 @@
 /** Files to pixels, without the network: as many at a time as in the pipeline. */
 
 import { readFile } from 'node:fs/promises';
-import { type ImageSource, loadWithDetails } from '../../image/load.js';
-import { withoutCompression } from '../../image/samples.js';
+import { type ImageSource, loadWithDetails } from '../../images/load.js';
+import { withoutCompression } from '../../images/pixels/samples.js';
 import { mapOrdered } from '../../stream.js';
 import type { DecodeJob, Photo } from './jobs.js';
 import { Meter } from './meter.js';

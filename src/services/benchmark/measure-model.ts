@@ -1,8 +1,8 @@
 /** The network alone: the engine in its thread, fed as the pipeline feeds it. */
 
-import { INPUT_CHANNELS } from '../../model/architecture.js';
-import { Engine } from '../../model/engine.js';
-import { openModel } from '../../model/open.js';
+import { Engine } from '../../engine/engine.js';
+import { openModel } from '../../models/open.js';
+import { INPUT_CHANNELS } from '../../network/architecture.js';
 import type { ModelJob } from './jobs.js';
 import { Meter } from './meter.js';
 import type { Measured } from './report.js';

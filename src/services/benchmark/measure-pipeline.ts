@@ -1,9 +1,9 @@
 /** All of it: files to rows of CSV, through the stream that `classify` is made of. */
 
-import type { ImageFile, ImageList } from '../../image/find.js';
-import { PassedOver } from '../../image/passed-over.js';
-import { classifyCsv } from '../../output/csv.js';
-import type { ClassifyRow } from '../../output/records.js';
+import type { ImageFile, ImageList } from '../../images/list/find.js';
+import { PassedOver } from '../../images/list/passed-over.js';
+import { classifyCsv } from '../../output/rows/csv.js';
+import type { ClassifyRow } from '../../output/rows/records.js';
 import { classify } from '../classify.js';
 import type { Photo, PipelineJob } from './jobs.js';
 import { endless } from './measure-decode.js';

@@ -4,8 +4,8 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ImageError } from '../../errors.js';
-import type { ImageList } from '../../image/find.js';
-import { samplePhoto } from '../../image/samples.js';
+import type { ImageList } from '../../images/list/find.js';
+import { samplePhoto } from '../../images/pixels/samples.js';
 import { untilAborted } from '../../stream.js';
 import type { Photo } from './jobs.js';
 

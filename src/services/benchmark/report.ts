@@ -1,6 +1,6 @@
 /** What a benchmark found: the document that `--json` prints and `benchmark compare` reads. */
 
-import type { Precision } from '../../model/engine.js';
+import type { Precision } from '../../network/precision.js';
 import type { Machine } from '../../output/run-record.js';
 import type { Percentiles } from './statistics.js';
 

@@ -1,14 +1,14 @@
 /** Is a model what it says it is: its hash, its numbers, and the outputs that another implementation gave for it. */
 
+import { Engine } from '../../engine/engine.js';
 import { RunError } from '../../errors.js';
-import { INPUT_CHANNELS } from '../../model/architecture.js';
-import type { Model, ModelCard } from '../../model/card.js';
-import { availableThreads } from '../../model/cpu.js';
-import { Engine } from '../../model/engine.js';
-import { type Golden, goldenOf } from '../../model/golden.js';
-import { recognize } from '../../model/known.js';
-import { modelHash } from '../../model/model-hash.js';
-import { type OpenOptions, openModel } from '../../model/open.js';
+import { availableThreads } from '../../machine/cpu.js';
+import { recognize } from '../../models/catalog/known.js';
+import { modelHash } from '../../models/catalog/model-hash.js';
+import { type Golden, goldenOf } from '../../models/golden.js';
+import { type OpenOptions, openModel } from '../../models/open.js';
+import { INPUT_CHANNELS } from '../../network/architecture.js';
+import type { Model, ModelCard } from '../../network/card.js';
 
 /** One thing that was looked at; `ok` is `null` where there is nothing to compare with. */
 export interface ModelCheck {

@@ -1,15 +1,15 @@
 /** Two models over the same images: what their outputs differ by, image by image. */
 
 import { usageError } from '../../errors.js';
-import type { ImageList } from '../../image/find.js';
-import type { ModelCard } from '../../model/card.js';
-import { type OpenOptions, openModel } from '../../model/open.js';
-import type { LayerOutput } from '../../model/output-request.js';
+import type { ImageList } from '../../images/list/find.js';
+import { type OpenOptions, openModel } from '../../models/open.js';
+import type { ModelCard } from '../../network/card.js';
+import type { LayerOutput } from '../../network/output-request.js';
 import type { ComparedRow } from '../../output/compared.js';
-import type { ExtractedRow, FailedRow, KeptRow } from '../../output/records.js';
+import type { ExtractedRow, FailedRow, KeptRow } from '../../output/rows/records.js';
 import { extract } from '../extract.js';
-import type { StreamOptions } from '../pipeline.js';
-import type { RunCounts, RunEvent } from '../run.js';
+import type { StreamOptions } from '../pipeline/pipeline.js';
+import type { RunCounts, RunEvent } from '../pipeline/run.js';
 
 export interface CompareOptions {
   readonly first: StreamOptions;

@@ -3,22 +3,22 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { usageError } from '../../errors.js';
-import { type Architecture, layersOf } from '../../model/architecture.js';
-import type { ModelCard } from '../../model/card.js';
-import type { ExportDType, Exporter } from '../../model/export/options.js';
-import { findLayer, LAYER_CHOICES, parseLayer } from '../../model/layer-names.js';
-import { type OpenOptions, openModel } from '../../model/open.js';
-import { writeWhole } from '../../output/draft.js';
+import type { ExportDType, Exporter } from '../../formats/export/options.js';
+import { type OpenOptions, openModel } from '../../models/open.js';
+import { type Architecture, layersOf } from '../../network/architecture.js';
+import type { ModelCard } from '../../network/card.js';
+import { findLayer, LAYER_CHOICES, parseLayer } from '../../network/layer-names.js';
+import { writeWhole } from '../../output/files/draft.js';
 import { checkReplaceable } from './export-folder.js';
 
 /** The formats of `model export`; each module is loaded when it is asked for. */
 const EXPORTERS = {
-  savedmodel: async () => (await import('../../model/export/savedmodel.js')).exportSavedmodel,
-  onnx: async () => (await import('../../model/export/onnx.js')).exportOnnx,
-  safetensors: async () => (await import('../../model/export/safetensors.js')).exportSafetensors,
-  pytorch: async () => (await import('../../model/export/pytorch.js')).exportPytorch,
-  tfjs: async () => (await import('../../model/export/tfjs.js')).exportTfjs,
-  keras: async () => (await import('../../model/export/keras.js')).exportKeras,
+  savedmodel: async () => (await import('../../formats/savedmodel/write.js')).exportSavedmodel,
+  onnx: async () => (await import('../../formats/onnx/write.js')).exportOnnx,
+  safetensors: async () => (await import('../../formats/safetensors/write.js')).exportSafetensors,
+  pytorch: async () => (await import('../../formats/pytorch/write.js')).exportPytorch,
+  tfjs: async () => (await import('../../formats/tfjs/write.js')).exportTfjs,
+  keras: async () => (await import('../../formats/keras/write.js')).exportKeras,
 } as const satisfies Record<string, () => Promise<Exporter>>;
 
 export type ExportFormat = keyof typeof EXPORTERS;

@@ -1,11 +1,11 @@
 /** Read a weight file of any format and write it as this tool's own, which opens fastest and says all about itself. */
 
-import type { Model, ModelCard } from '../../model/card.js';
-import { writeModelFile } from '../../model/export/safetensors.js';
-import { hashFile } from '../../model/hash.js';
-import { type OpenOptions, openModel } from '../../model/open.js';
-import type { TensorSource, WeightType } from '../../model/tensors.js';
-import { writeWhole } from '../../output/draft.js';
+import { writeModelFile } from '../../formats/safetensors/write.js';
+import { hashFile } from '../../models/catalog/hash.js';
+import { type OpenOptions, openModel } from '../../models/open.js';
+import type { Model, ModelCard } from '../../network/card.js';
+import type { TensorSource, WeightType } from '../../network/tensors.js';
+import { writeWhole } from '../../output/files/draft.js';
 
 export interface ImportOptions {
   /** A known name or a weight file of any format. */

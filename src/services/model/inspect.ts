@@ -1,12 +1,12 @@
 /** Describe a model: its structure in numbers, and what its card says. */
 
-import { type Architecture, vgg16 } from '../../model/architecture.js';
-import type { ModelCard } from '../../model/card.js';
-import { IMAGENET_LABELS } from '../../model/imagenet-labels.js';
-import { IMAGENET_SYNSETS } from '../../model/imagenet-synsets.js';
-import { modelHash } from '../../model/model-hash.js';
-import { type OpenOptions, openModel } from '../../model/open.js';
-import { type Summary, summarize } from '../../model/summary.js';
+import { modelHash } from '../../models/catalog/model-hash.js';
+import { IMAGENET_LABELS } from '../../models/imagenet-labels.js';
+import { IMAGENET_SYNSETS } from '../../models/imagenet-synsets.js';
+import { type OpenOptions, openModel } from '../../models/open.js';
+import { type Architecture, vgg16 } from '../../network/architecture.js';
+import type { ModelCard } from '../../network/card.js';
+import { type Summary, summarize } from '../../network/summary.js';
 
 export interface InspectOptions {
   /** A known name or the path of a weight file; `undefined` for the plain network of the paper. */

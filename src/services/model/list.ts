@@ -3,10 +3,10 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RunError } from '../../errors.js';
-import { rememberedHash } from '../../model/hash.js';
-import { type FrameworkEnvironment, findWeights, isKnownModel, KNOWN_MODELS } from '../../model/known.js';
-import { openModel } from '../../model/open.js';
-import { KNOWN_WEIGHTS, type KnownWeights, type PublishedHash } from '../../model/registry.js';
+import { rememberedHash } from '../../models/catalog/hash.js';
+import { type FrameworkEnvironment, findWeights, isKnownModel, KNOWN_MODELS } from '../../models/catalog/known.js';
+import { KNOWN_WEIGHTS, type KnownWeights, type PublishedHash } from '../../models/catalog/registry.js';
+import { openModel } from '../../models/open.js';
 import { addressOf } from './pull.js';
 
 export interface ListedModel {

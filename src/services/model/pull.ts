@@ -4,12 +4,12 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ExitCode, RunError, usageError } from '../../errors.js';
-import { type DownloadEvent, type DownloadLimits, download } from '../../model/download/download.js';
-import { Lock } from '../../model/download/lock.js';
-import { removePart } from '../../model/download/part.js';
-import { rememberedHash } from '../../model/hash.js';
-import { byHand, type FrameworkEnvironment, findWeights, isKnownModel, ownPath } from '../../model/known.js';
-import { isPublished, KNOWN_WEIGHTS, type KnownWeights, knownWeights } from '../../model/registry.js';
+import { type DownloadEvent, type DownloadLimits, download } from '../../models/catalog/download.js';
+import { rememberedHash } from '../../models/catalog/hash.js';
+import { byHand, type FrameworkEnvironment, findWeights, isKnownModel, ownPath } from '../../models/catalog/known.js';
+import { Lock } from '../../models/catalog/lock.js';
+import { removePart } from '../../models/catalog/part.js';
+import { isPublished, KNOWN_WEIGHTS, type KnownWeights, knownWeights } from '../../models/catalog/registry.js';
 import { reasonOf } from '../../output/sink.js';
 
 /** How often a process that waits for another one looks, in milliseconds. */

@@ -1,11 +1,11 @@
 /** The images of a quantisation: decoded once, run several times. */
 
+import type { Engine, Outputs } from '../../engine/engine.js';
 import { ExitCode, RunError } from '../../errors.js';
-import type { ImageFile, ImageList } from '../../image/find.js';
-import { type LoadOptions, loadWithDetails } from '../../image/load.js';
-import { INPUT_CHANNELS } from '../../model/architecture.js';
-import type { Engine, Outputs } from '../../model/engine.js';
-import type { Preset } from '../../model/preset.js';
+import type { ImageFile, ImageList } from '../../images/list/find.js';
+import { type LoadOptions, loadWithDetails } from '../../images/load.js';
+import { INPUT_CHANNELS } from '../../network/architecture.js';
+import type { Preset } from '../../network/preset.js';
 import { mapOrdered } from '../../stream.js';
 
 /**

@@ -1,17 +1,17 @@
 /** `vgg16 model quantize`: weights and activations in int8, with ranges from calibration images, and what that costs. */
 
 import { rm, stat } from 'node:fs/promises';
+import { Engine, type Outputs } from '../../engine/engine.js';
 import { modelError } from '../../errors.js';
-import type { Model, ModelCard } from '../../model/card.js';
-import type { Arithmetic } from '../../model/compile.js';
-import { availableThreads, cpuFeatures, hasInt8 } from '../../model/cpu.js';
-import { Engine, type Outputs } from '../../model/engine.js';
-import { int8Layers } from '../../model/int8.js';
-import { type OpenOptions, openModel } from '../../model/open.js';
-import { ActivationHistogram, type RangeMethod } from '../../model/quantize/ranges.js';
-import { writeQuantizedFile } from '../../model/quantize/write.js';
-import { Draft } from '../../output/draft.js';
-import { DECODERS_PER_THREAD } from '../settings.js';
+import { int8Layers } from '../../formats/safetensors/int8.js';
+import { availableThreads, cpuFeatures, hasInt8 } from '../../machine/cpu.js';
+import { type OpenOptions, openModel } from '../../models/open.js';
+import { ActivationHistogram, type RangeMethod } from '../../models/quantize/ranges.js';
+import { writeQuantizedFile } from '../../models/quantize/write.js';
+import type { Model, ModelCard } from '../../network/card.js';
+import type { Arithmetic } from '../../network/precision.js';
+import { Draft } from '../../output/files/draft.js';
+import { DECODERS_PER_THREAD } from '../pipeline/settings.js';
 import { type Cost, CostSum, type Features } from './quantize-cost.js';
 import { type DecodedImages, type ReadImages, type ReadOptions, readImages, spread } from './quantize-images.js';
 

@@ -1,11 +1,11 @@
 /** Runs what `model export` has written beside the model that it was made from, image by image. */
 
-import type { ImageList } from '../../image/find.js';
-import { type LoadOptions, loadWithDetails } from '../../image/load.js';
-import { availableThreads } from '../../model/cpu.js';
-import { openExported, openSession } from '../../model/export/run.js';
-import { type OpenOptions, openModel } from '../../model/open.js';
-import { configureTensorFlow } from '../../model/tensorflow.js';
+import { configureTensorFlow } from '../../engine/tensorflow.js';
+import type { ImageList } from '../../images/list/find.js';
+import { type LoadOptions, loadWithDetails } from '../../images/load.js';
+import { availableThreads } from '../../machine/cpu.js';
+import { type OpenOptions, openModel } from '../../models/open.js';
+import { openExported, openSession } from '../../models/run-export.js';
 import { type Agreement, AgreementSum } from '../../output/compared.js';
 import { differences } from './compare.js';
 import { type ExportedModel, outputLayers } from './export.js';

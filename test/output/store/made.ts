@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ArraySpec } from '../../../src/output/arrays/spec.js';
-import { reindexJsonl } from '../../../src/output/jsonl.js';
-import { pathsList } from '../../../src/output/paths.js';
+import { reindexJsonl } from '../../../src/output/rows/jsonl.js';
+import { pathsList } from '../../../src/output/rows/paths.js';
 import type { Settings } from '../../../src/output/store/journal.js';
 import { type Layout, npyLayout, safetensorsLayout, textLayout } from '../../../src/output/store/layout.js';
 import type { EarlierRow } from '../../../src/output/store/source.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { inspectModel } from '../../../src/services/model/inspect.js';
-import { failure, modelFixture, temporaryFolder } from '../../model/weights/files.js';
+import { failure, modelFixture, temporaryFolder } from '../../formats/files.js';
 
 const open = { seed: 0, cacheDir: temporaryFolder(), env: {} };
 

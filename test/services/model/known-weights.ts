@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type KnownWeights, knownWeights } from '../../../src/model/registry.js';
-import { modelFixture } from '../../model/weights/files.js';
+import { type KnownWeights, knownWeights } from '../../../src/models/catalog/registry.js';
+import { modelFixture } from '../../formats/files.js';
 
 /** torchvision's names, 64 pixels, 7 classes. */
 export const SLIM = readFileSync(modelFixture('slim-torchvision.pth'));

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { IMAGENET_LABELS } from '../../../src/model/imagenet-labels.js';
-import { recognize } from '../../../src/model/known.js';
-import { checkRequests } from '../../../src/model/layer-names.js';
-import { openModel } from '../../../src/model/open.js';
-import { KNOWN_WEIGHTS, type KnownWeights } from '../../../src/model/registry.js';
+import { recognize } from '../../../src/models/catalog/known.js';
+import { KNOWN_WEIGHTS, type KnownWeights } from '../../../src/models/catalog/registry.js';
+import { IMAGENET_LABELS } from '../../../src/models/imagenet-labels.js';
+import { openModel } from '../../../src/models/open.js';
+import { checkRequests } from '../../../src/network/layer-names.js';
 import { listModels } from '../../../src/services/model/list.js';
 import {
   needsPull,
@@ -14,8 +14,8 @@ import {
   type PullOptions,
   pullModel,
 } from '../../../src/services/model/pull.js';
-import { type ServerOptions, serve, type TestServer } from '../../model/download/server.js';
-import { failure, modelFixture, ownFile, temporaryFolder } from '../../model/weights/files.js';
+import { failure, modelFixture, ownFile, temporaryFolder } from '../../formats/files.js';
+import { type ServerOptions, serve, type TestServer } from '../../models/catalog/server.js';
 import { SLIM, sha256, standIn } from './known-weights.js';
 
 const folder = temporaryFolder();

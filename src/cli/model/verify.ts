@@ -1,0 +1,177 @@
+/** `vgg16 model verify`: a model by itself, or against another over images. */
+
+import { ExitCode, usageError } from '../../errors.js';
+import type { ModelCard } from '../../network/card.js';
+import { type Agreement, AgreementSum, type ComparedRow, comparedCsv, comparedJsonl } from '../../output/compared.js';
+import { outputTarget } from '../../output/files/links.js';
+import { printable } from '../../output/printable.js';
+import type { RowEncoder } from '../../output/rows/encoder.js';
+import type { FailedRow } from '../../output/rows/records.js';
+import { layoutOf } from '../../output/store/formats.js';
+import { checkModel } from '../../services/model/check.js';
+import { compareModels } from '../../services/model/compare.js';
+import type { RunEvent } from '../../services/pipeline/run.js';
+import { checkOutputs, fileOutput, textFormat } from '../output/file.js';
+import { formatOf, openStream, STDOUT } from '../output/options.js';
+import { type ImageRunFlags, runImages, type Session } from '../run/image-run.js';
+import { openInputs } from '../run/inputs.js';
+import { openOptions } from '../run/model-options.js';
+import { runSettings } from '../run/settings.js';
+import { resolvedShard } from '../run/shard.js';
+import type { RunOutput } from '../run/types.js';
+import { printJson } from '../terminal/print-json.js';
+import { formatCount } from '../terminal/rate.js';
+import { ensureWeights } from './pull.js';
+
+export interface VerifyFlags extends ImageRunFlags {
+  readonly against?: string | undefined;
+  readonly 'against-precision'?: ImageRunFlags['precision'] | undefined;
+  readonly format?: 'csv' | 'jsonl' | undefined;
+  readonly 'top-k': number;
+  readonly 'max-diff': number;
+  readonly 'min-top1': number;
+}
+
+/** `images` are none where the model is looked at by itself. */
+export async function runVerify(
+  model: string,
+  images: readonly string[],
+  flags: VerifyFlags,
+  session: Session,
+): Promise<ExitCode> {
+  const given = images.length > 0 || flags['files-from'] !== undefined;
+  if (flags.against === undefined) {
+    if (given) {
+      throw usageError(
+        'Expected --against OTHER with images: a model is compared with another over them.',
+        `Type vgg16 model verify ${model} --against OTHER ${images[0] ?? 'photos/'}`,
+      );
+    }
+    return await verifyAlone(model, flags, session);
+  }
+  if (!given) {
+    throw usageError(
+      'Expected images with --against: both models are run over them.',
+      `Type vgg16 model verify ${model} --against ${flags.against} photos/`,
+    );
+  }
+  return await verifyAgainst(model, flags.against, images, flags, session);
+}
+
+async function verifyAlone(model: string, flags: VerifyFlags, session: Session): Promise<ExitCode> {
+  if (flags.output !== STDOUT) {
+    throw usageError(
+      'Expected --against OTHER and images with --output, which is for their rows.',
+      'Leave --output out, or add --against OTHER photos/.',
+    );
+  }
+  const { card, sha256, checks } = await checkModel(model, await openOptions({ ...flags, model }, session.cacheDir));
+  const failed = checks.filter(({ ok }) => ok === false);
+  const exitCode = failed.length === 0 ? ExitCode.Ok : ExitCode.Gate;
+  if (flags.json === true) {
+    printJson({ model: card.name, sha256, checks, exitCode });
+    return exitCode;
+  }
+  const { bold, red, dim } = session.style;
+  const marks = { true: 'ok', false: red('FAILED'), null: dim('-') };
+  for (const { name, ok, found } of checks) {
+    process.stdout.write(`${bold(name.padEnd(NAME_WIDTH))}${marks[`${ok}`].padEnd(MARK_WIDTH)}${printable(found)}\n`);
+  }
+  return exitCode;
+}
+
+const NAME_WIDTH = 9;
+const MARK_WIDTH = 4;
+
+async function verifyAgainst(
+  model: string,
+  other: string,
+  inputs: readonly string[],
+  flags: VerifyFlags,
+  session: Session,
+): Promise<ExitCode> {
+  if (flags['files-from'] === STDOUT) {
+    throw usageError('Expected --files-from FILE but received -: the list is read twice, once for each model.');
+  }
+  const format = formatOf(flags.format, flags.output, false) === 'jsonl' ? 'jsonl' : 'csv';
+  if (flags.output !== STDOUT) await checkOutputs([flags.output], flags);
+  const sum = new AgreementSum();
+  const encoder = (): RowEncoder<ComparedRow | FailedRow> => (format === 'csv' ? comparedCsv() : comparedJsonl());
+  const open = await openOptions({ ...flags, model }, session.cacheDir);
+  await ensureWeights(other, flags, session.cacheDir);
+  const exitCode = await runImages<ComparedRow>({
+    command: 'model verify',
+    inputs,
+    flags: { ...flags, model },
+    session,
+    onTerminal: flags.output === STDOUT && process.stdout.isTTY === true,
+    output: (onClosed) => openOutput(flags, format, encoder, other, onClosed),
+    events: (first) =>
+      summed(
+        (async function* () {
+          const images = await openInputs(inputs, flags, 'model verify');
+          const precision = flags['against-precision'] ?? flags.precision;
+          yield* compareModels({ first, second: { model: other, open, precision, images }, topK: flags['top-k'] });
+        })(),
+        sum,
+      ),
+    results: () => sum.result(),
+  });
+  const agreement = sum.result();
+  if (agreement.images === 0) return exitCode;
+  if (flags.quiet !== true) for (const line of agreementLines(agreement, flags['top-k'])) session.say(line);
+  const misses = gateMisses(agreement, flags);
+  for (const miss of misses) session.say(`${session.style.red('failed:')} ${miss}`);
+  return misses.length > 0 && (exitCode === ExitCode.Ok || exitCode === ExitCode.SomeFailed) ? ExitCode.Gate : exitCode;
+}
+
+async function* summed(events: AsyncGenerator<RunEvent<ComparedRow>, void>, sum: AgreementSum) {
+  for await (const event of events) {
+    if (event.type === 'rows') for (const row of event.rows) if (!('kept' in row)) sum.add(row);
+    yield event;
+  }
+}
+
+async function openOutput(
+  flags: VerifyFlags,
+  format: 'csv' | 'jsonl',
+  encoder: (card: ModelCard) => RowEncoder<ComparedRow | FailedRow>,
+  other: string,
+  onClosed: () => void,
+): Promise<RunOutput<ComparedRow>> {
+  const stream = await openStream(flags.output, format, encoder, onClosed);
+  if (stream !== undefined) return stream;
+  const target = await outputTarget(flags.output);
+  return fileOutput<ComparedRow>({
+    file: flags.output,
+    format,
+    flags,
+    shard: resolvedShard(flags.shard),
+    formatFor: (card) => textFormat(layoutOf(format, target, []), encoder(card)),
+    settings: (run) => ({ ...runSettings('model verify', run, flags), against: other }),
+  });
+}
+
+function agreementLines(
+  { images, relativeDiff, maxDiff, meanDiff, worst, top1, topK }: Agreement,
+  k: number,
+): string[] {
+  const percent = (value: number) => `${value.toFixed(2)} %`;
+  return [
+    `largest difference ${maxDiff.toPrecision(3)} (${relativeDiff.toExponential(1)} of the largest output), at ${printable(worst ?? '')}; mean ${meanDiff.toPrecision(3)}`,
+    ...(top1 === null || topK === null
+      ? []
+      : [`same best class ${percent(top1)}, common among the best ${k} ${percent(topK)}, of ${formatCount(images)}`]),
+  ];
+}
+
+function gateMisses({ relativeDiff, top1 }: Agreement, flags: VerifyFlags): string[] {
+  const misses: string[] = [];
+  if (!(relativeDiff <= flags['max-diff'])) {
+    misses.push(`the largest difference is ${relativeDiff.toExponential(1)}, --max-diff allows ${flags['max-diff']}`);
+  }
+  if (top1 !== null && top1 < flags['min-top1']) {
+    misses.push(`the best class is the same for ${top1.toFixed(2)} %, --min-top1 wants ${flags['min-top1']} %`);
+  }
+  return misses;
+}

@@ -1,0 +1,19 @@
+/** Models that are folders: TensorFlow's SavedModels, and TensorFlow.js's, which may also be named by their model.json. */
+
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type WeightFile, withFile } from './shared/file.js';
+import { SAVED_MODEL_FILE, TFJS_FILE } from './shared/signatures.js';
+
+/** `undefined` where `path` is no folder, or one of neither kind. */
+export async function readModelFolder(path: string): Promise<WeightFile | undefined> {
+  if (!(await stat(path).catch(() => undefined))?.isDirectory()) return undefined;
+  if (await isFile(join(path, SAVED_MODEL_FILE)))
+    return await (await import('./savedmodel/read.js')).readSavedModel(path);
+  if (!(await isFile(join(path, TFJS_FILE)))) return undefined;
+  return await withFile(join(path, TFJS_FILE), (await import('./tfjs/read.js')).readTfjs);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
+}

@@ -1,0 +1,59 @@
+/** When a photo was taken, by its EXIF data (CIPA DC-008: a TIFF structure of directories of tags). */
+
+import { withoutPrefix } from '../metadata/exif-prefix.js';
+import { numberOf, openTiff, type Tags } from '../metadata/ifd.js';
+
+/** Longest text that is read, in bytes: a date has 20 with its NUL. */
+const MAX_TEXT_BYTES = 32;
+
+/** Where the first directory says the second is. */
+const EXIF_DIRECTORY = 0x8769;
+
+/** Tags of a time and of its offset from UTC, best first; all but `DateTime` are in the second directory. */
+const TIMES = [
+  { time: 0x9003, offset: 0x9011 }, // DateTimeOriginal: the shutter
+  { time: 0x9004, offset: 0x9012 }, // DateTimeDigitized: a scan
+  { time: 0x0132, offset: 0x9010 }, // DateTime: the last change
+] as const;
+
+const WANTED: ReadonlySet<number> = new Set([EXIF_DIRECTORY, ...TIMES.flatMap(({ time, offset }) => [time, offset])]);
+
+/** As ISO 8601, with the offset from UTC where it is known: `2019-05-04T13:45:00+02:00`. `null` without a sound date. */
+export function timeTaken(exif: Buffer): string | null {
+  const tags = readTags(withoutPrefix(exif));
+  for (const { time, offset } of TIMES) {
+    const local = isoTime(textOf(tags, time));
+    if (local !== null) return local + isoOffset(textOf(tags, offset));
+  }
+  return null;
+}
+
+/** Those of the first directory and of the one for photos. */
+function readTags(exif: Buffer): Tags {
+  const tiff = openTiff(exif);
+  const first = tiff?.read(tiff.first, WANTED);
+  const second = numberOf(first?.get(EXIF_DIRECTORY));
+  return new Map([...(first ?? []), ...(second === undefined ? [] : (tiff?.read(second, WANTED) ?? []))]);
+}
+
+/** Up to its NUL; empty where it is missing or is no text. */
+function textOf(tags: Tags, tag: number): string {
+  const value = tags.get(tag);
+  return Buffer.isBuffer(value) ? value.toString('latin1', 0, MAX_TEXT_BYTES).replace(/\0.*/s, '').trim() : '';
+}
+
+/** `2019:05:04 13:45:00` as ISO 8601. Cameras without a clock write zeros or blanks. */
+function isoTime(text: string): string | null {
+  const match = /^(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)$/.exec(text);
+  if (match === null) return null;
+  const [, year, month, day, hour, minute, second] = match;
+  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
+  const date = new Date(`${iso}.000Z`);
+  const isReal = !Number.isNaN(date.getTime()) && date.toISOString() === `${iso}.000Z`;
+  return isReal && Number(year) > 0 ? iso : null;
+}
+
+/** `+02:00`, or nothing where there is no sound offset. */
+function isoOffset(text: string): string {
+  return /^([+-](0\d|1[0-4]):[0-5]\d|Z)$/.test(text) ? text : '';
+}

@@ -1,0 +1,65 @@
+/**
+ * Pillow's bilinear resize, bit for bit: two passes in fixed point, the result of the first rounded to bytes
+ * (src/libImaging/Resample.c). Only the part that the crop needs is computed.
+ */
+
+import { readFileSync } from 'node:fs';
+import { CHANNELS } from '../geometry.js';
+import { plainPasses } from './plain-passes.js';
+import { type Axis, type Taps, tapsOf, widthOf } from './taps.js';
+import { vectorPasses } from './vector-passes.js';
+
+export interface Passes {
+  /** Horizontal: RGB rows of the span of `taps` become rows of one pixel for each of `taps`. */
+  rows(pixels: Uint8Array, taps: Taps, result: Uint8Array): void;
+  /** Vertical: rows of `stride` bytes, as many as the span of `taps` has, become one for each of `taps`. */
+  columns(pixels: Uint8Array, taps: Taps, stride: number, result: Uint8Array): void;
+}
+
+/** With `ulimit -v` those in vectors would take the addresses that the network needs. */
+const best = isAddressSpaceLimited() ? plainPasses : vectorPasses();
+
+function isAddressSpaceLimited(): boolean {
+  try {
+    return /^Max address space\s+\d/m.test(readFileSync('/proc/self/limits', 'utf8'));
+  } catch {
+    return false; // not Linux
+  }
+}
+
+/**
+ * The wanted part of a resized image: `pixels` are RGB rows of the source's `sourceSpan(x)` by `sourceSpan(y)`; the result
+ * is `y.length` rows of `x.length` RGB pixels.
+ */
+export function resample(pixels: Uint8Array, x: Axis, y: Axis, passes: Passes = best): Uint8Array {
+  const [across, down] = [tapsOf(x), tapsOf(y)];
+  const result = new Uint8Array(y.length * x.length * CHANNELS);
+  if (isDownFirst(x, y)) {
+    const stride = widthOf(across) * CHANNELS;
+    const between = scratch(y.length * stride);
+    passes.columns(pixels, down, stride, between);
+    passes.rows(between, across, result);
+  } else {
+    const stride = x.length * CHANNELS;
+    const between = scratch(widthOf(down) * stride);
+    passes.rows(pixels, across, between);
+    passes.columns(between, down, stride, result);
+  }
+  return result;
+}
+
+let kept = new Uint8Array(0);
+
+/** Bytes between the passes, which run to their end undisturbed: one buffer serves all images. */
+function scratch(length: number): Uint8Array {
+  if (kept.length < length) kept = new Uint8Array(length);
+  return kept.subarray(0, length);
+}
+
+/**
+ * Whether the vertical pass is the first one: since Pillow 13, where the height shrinks by more than twice what the width
+ * does, as that of an image does which is more than twice as tall as wide.
+ */
+function isDownFirst(x: Axis, y: Axis): boolean {
+  return y.from > y.to && y.from - y.to > 2 * (x.from - x.to);
+}
