@@ -2,8 +2,9 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type WeightFile, withFile } from './shared/file.js';
+import { withFile } from './shared/random-access-file.js';
 import { SAVED_MODEL_FILE, TFJS_FILE } from './shared/signatures.js';
+import type { WeightFile } from './shared/weight-file.js';
 
 /** `undefined` where `path` is no folder, or one of neither kind. */
 export async function readModelFolder(path: string): Promise<WeightFile | undefined> {

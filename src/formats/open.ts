@@ -3,8 +3,9 @@
 import { modelError } from '../errors.js';
 import { readModelFolder } from './open-folder.js';
 import { readSafetensors } from './safetensors/read.js';
-import { type OpenFile, type WeightFile, withFile } from './shared/file.js';
+import { type RandomAccessFile, withFile } from './shared/random-access-file.js';
 import { HDF5_SIGNATURE, isTfjs, LEGACY_PYTORCH_SIGNATURE, startsWith, ZIP_SIGNATURE } from './shared/signatures.js';
+import type { WeightFile } from './shared/weight-file.js';
 
 /** Enough for every signature below. */
 const SIGNATURE_BYTES = 16;
@@ -28,7 +29,10 @@ export async function readWeightFile(path: string): Promise<WeightFile> {
   });
 }
 
-async function readerFor(start: Buffer, file: OpenFile): Promise<(file: OpenFile) => Promise<WeightFile>> {
+async function readerFor(
+  start: Buffer,
+  file: RandomAccessFile,
+): Promise<(file: RandomAccessFile) => Promise<WeightFile>> {
   const { path } = file;
   // A reader is loaded when it is needed: all of them together take as long as the network of a small model.
   if (startsWith(start, ZIP_SIGNATURE)) return readZip;
@@ -47,7 +51,7 @@ async function readerFor(start: Buffer, file: OpenFile): Promise<(file: OpenFile
   );
 }
 
-async function readZip(file: OpenFile): Promise<WeightFile> {
+async function readZip(file: RandomAccessFile): Promise<WeightFile> {
   const { isKerasZip, readKerasZip } = await import('./keras/read.js');
   return (await isKerasZip(file))
     ? await readKerasZip(file)

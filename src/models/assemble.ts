@@ -1,8 +1,9 @@
 /** Finds VGG-16's layers in a network that its file describes step by step. */
 
-import { shown, type WeightFile } from '../formats/shared/file.js';
 import { type NamedLayer, type NamedTensors, notVgg16 } from '../formats/shared/names.js';
-import type { AffineStep, BatchNormStep, ConvStep, DenseStep, Step } from '../formats/shared/steps.js';
+import type { AffineStep, BatchNormStep, ConvStep, DenseStep, NetworkStep } from '../formats/shared/network-steps.js';
+import { shown } from '../formats/shared/shown.js';
+import type { WeightFile } from '../formats/shared/weight-file.js';
 import { CONVOLUTIONS_PER_BLOCK } from '../network/architecture.js';
 import type { WeightLayout } from '../network/tensors.js';
 
@@ -14,7 +15,7 @@ export interface Assembled extends NamedTensors {
 }
 
 /** What a kind of step is called in messages. */
-const WHAT: Readonly<Record<Step['kind'], string>> = {
+const WHAT: Readonly<Record<NetworkStep['kind'], string>> = {
   conv: 'a convolution',
   dense: 'a dense layer',
   batchNorm: 'a batch normalisation',
@@ -30,7 +31,7 @@ const WHAT: Readonly<Record<Step['kind'], string>> = {
  * nothing, or three dense layers with a ReLU between and perhaps a softmax at the end. Batch normalisations may stand
  * between a layer and its ReLU, and before a dense layer. Throws MODEL_INVALID naming the first step that does not fit.
  */
-export function assemble(file: WeightFile, steps: readonly Step[]): Assembled {
+export function assemble(file: WeightFile, steps: readonly NetworkStep[]): Assembled {
   const line = new Line(file, steps);
   const affine: AffineStep[] = [];
   for (let step = line.take('affine'); step !== undefined; step = line.take('affine')) affine.push(step);
@@ -84,7 +85,7 @@ class Line {
 
   constructor(
     readonly file: WeightFile,
-    readonly steps: readonly Step[],
+    readonly steps: readonly NetworkStep[],
   ) {}
 
   get ended(): boolean {
@@ -92,15 +93,15 @@ class Line {
   }
 
   /** The next step if it is of this kind. */
-  take<K extends Step['kind']>(kind: K): Extract<Step, { readonly kind: K }> | undefined {
+  take<K extends NetworkStep['kind']>(kind: K): Extract<NetworkStep, { readonly kind: K }> | undefined {
     const step = this.steps[this.#next];
     if (step?.kind !== kind) return undefined;
     this.#next++;
-    return step as Extract<Step, { readonly kind: K }>;
+    return step as Extract<NetworkStep, { readonly kind: K }>;
   }
 
   /** `role`: what it would be in VGG-16. */
-  need<K extends Step['kind']>(kind: K, role: string): Extract<Step, { readonly kind: K }> {
+  need<K extends NetworkStep['kind']>(kind: K, role: string): Extract<NetworkStep, { readonly kind: K }> {
     const step = this.take(kind);
     if (step === undefined) throw this.#unexpected(`${WHAT[kind]} as ${role}`);
     return step;

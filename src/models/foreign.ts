@@ -2,10 +2,11 @@
 
 import { basename, extname } from 'node:path';
 import { modelError, usageError } from '../errors.js';
-import { type Family, shown, type WeightFile } from '../formats/shared/file.js';
 import { inferArchitecture } from '../formats/shared/infer.js';
 import type { NamedTensors } from '../formats/shared/names.js';
-import type { AffineStep } from '../formats/shared/steps.js';
+import type { AffineStep } from '../formats/shared/network-steps.js';
+import { shown } from '../formats/shared/shown.js';
+import type { Family, WeightFile } from '../formats/shared/weight-file.js';
 import type { Architecture } from '../network/architecture.js';
 import type { ModelCard } from '../network/card.js';
 import { PRESETS, type Preset, type PresetName } from '../network/preset.js';

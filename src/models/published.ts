@@ -1,8 +1,8 @@
 /** The card of a file that is known by its hash: the architecture from its shapes, all else as it was published. */
 
-import type { WeightFile } from '../formats/shared/file.js';
 import { inferArchitecture } from '../formats/shared/infer.js';
 import type { NamedTensors } from '../formats/shared/names.js';
+import type { WeightFile } from '../formats/shared/weight-file.js';
 import { type Architecture, weightLayersOf } from '../network/architecture.js';
 import type { ModelCard } from '../network/card.js';
 import type { PresetName } from '../network/preset.js';

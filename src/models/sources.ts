@@ -1,8 +1,10 @@
 /** From the tensors of a file to the sources of a network's weights: batch normalisations are folded into them here. */
 
-import { elementsOf, type StoredTensor, shown, type WeightFile } from '../formats/shared/file.js';
 import { type NamedLayer, type NamedTensors, notVgg16 } from '../formats/shared/names.js';
-import type { BatchNormStep } from '../formats/shared/steps.js';
+import type { BatchNormStep } from '../formats/shared/network-steps.js';
+import { shown } from '../formats/shared/shown.js';
+import { elementsOf, type StoredTensor } from '../formats/shared/stored-tensor.js';
+import type { WeightFile } from '../formats/shared/weight-file.js';
 import { readTensor } from '../formats/weights/read.js';
 import type { LayerWeights, StoredSource, TensorSource, Weights } from '../network/tensors.js';
 import { isOutputFirst } from '../network/tensors.js';

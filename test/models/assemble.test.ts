@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredTensor, WeightFile } from '../../src/formats/shared/file.js';
-import type { BatchNormStep, Step } from '../../src/formats/shared/steps.js';
+import type { BatchNormStep, NetworkStep } from '../../src/formats/shared/network-steps.js';
+import type { StoredTensor } from '../../src/formats/shared/stored-tensor.js';
+import type { WeightFile } from '../../src/formats/shared/weight-file.js';
 import { assemble } from '../../src/models/assemble.js';
 
 const tensor = (name: string, shape: readonly number[]): StoredTensor => ({
@@ -11,21 +12,21 @@ const tensor = (name: string, shape: readonly number[]): StoredTensor => ({
 });
 const FILE: WeightFile = { path: 'some.onnx', bytes: 0, format: 'onnx', tensors: [], metadata: {} };
 
-const conv = (name: string): Step => ({
+const conv = (name: string): NetworkStep => ({
   kind: 'conv',
   name,
   kernel: tensor(`${name}.w`, [1, 1, 3, 3]),
   bias: undefined,
   order: 'oihw',
 });
-const dense = (name: string, shape = [1, 1]): Step => ({
+const dense = (name: string, shape = [1, 1]): NetworkStep => ({
   kind: 'dense',
   name,
   kernel: tensor(`${name}.w`, shape),
   bias: undefined,
   order: 'oihw',
 });
-const plain = (kind: 'relu' | 'maxPool' | 'softmax'): Step => ({ kind, name: kind });
+const plain = (kind: 'relu' | 'maxPool' | 'softmax'): NetworkStep => ({ kind, name: kind });
 const norm = (name: string): BatchNormStep => ({
   kind: 'batchNorm',
   name,
@@ -35,16 +36,16 @@ const norm = (name: string): BatchNormStep => ({
   variance: tensor('variance', [1]),
   epsilon: 1e-3,
 });
-const flatten: Step = { kind: 'flatten', name: 'flatten', order: 'chw' };
+const flatten: NetworkStep = { kind: 'flatten', name: 'flatten', order: 'chw' };
 
-const BASE: readonly Step[] = [2, 2, 3, 3, 3].flatMap((count, block) => [
+const BASE: readonly NetworkStep[] = [2, 2, 3, 3, 3].flatMap((count, block) => [
   ...Array.from({ length: count }, (_, i) => [conv(`c${block + 1}_${i + 1}`), plain('relu')]).flat(),
   plain('maxPool'),
 ]);
-const HEAD: readonly Step[] = [flatten, dense('a'), plain('relu'), dense('b'), plain('relu'), dense('c')];
+const HEAD: readonly NetworkStep[] = [flatten, dense('a'), plain('relu'), dense('b'), plain('relu'), dense('c')];
 
 /** `steps` with the one at `at` replaced. */
-const replaced = (steps: readonly Step[], at: number, ...by: readonly Step[]) => [
+const replaced = (steps: readonly NetworkStep[], at: number, ...by: readonly NetworkStep[]) => [
   ...steps.slice(0, at),
   ...by,
   ...steps.slice(at + 1),
@@ -72,7 +73,7 @@ describe('assemble', () => {
       BatchNormStep,
       BatchNormStep,
     ];
-    const base = replaced(BASE, 0, BASE[0] as Step, one);
+    const base = replaced(BASE, 0, BASE[0] as NetworkStep, one);
     const head = [two, flatten, dense('a'), plain('relu'), three, dense('b'), four, plain('relu'), dense('c')];
     const { layers } = assemble(FILE, [...base, ...head]);
     expect(layers.get('conv1_1')?.normAfter).toBe(one);
@@ -83,13 +84,13 @@ describe('assemble', () => {
   });
 
   it('keeps what stands before the first convolution', () => {
-    const affine: Step = { kind: 'affine', name: 'rescaling', scale: [1 / 255], offset: [0] };
+    const affine: NetworkStep = { kind: 'affine', name: 'rescaling', scale: [1 / 255], offset: [0] };
     expect(assemble(FILE, [affine, ...BASE]).affine).toEqual([affine]);
   });
 
-  it.each<[string, readonly Step[], string]>([
+  it.each<[string, readonly NetworkStep[], string]>([
     ['nothing', [], 'expected a convolution as conv1_1 but the network ends'],
-    ['VGG-19', replaced(BASE, 14, conv('extra'), plain('relu'), BASE[14] as Step), 'pool3'],
+    ['VGG-19', replaced(BASE, 14, conv('extra'), plain('relu'), BASE[14] as NetworkStep), 'pool3'],
     ['a convolution without its ReLU', BASE.slice(0, 1).concat(BASE.slice(2)), 'the ReLU of conv1_1'],
     ['a normalisation after a ReLU', replaced(BASE, 1, plain('relu'), norm('late')), '"late"'],
     ['two dense layers', [...BASE, ...HEAD.slice(0, 4)], 'fc7 but the network ends'],

@@ -2,7 +2,7 @@
 
 import { open } from 'node:fs/promises';
 import { type RunError, usageError } from '../../errors.js';
-import { shown } from '../../formats/shared/file.js';
+import { shown } from '../../formats/shared/shown.js';
 import { reasonOf } from '../../output/sink.js';
 
 /** What the check of a configuration needs to know of a flag. */

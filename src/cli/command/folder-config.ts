@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { lstat, open, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { ExitCode, RunError, usageError } from '../../errors.js';
-import { shown } from '../../formats/shared/file.js';
+import { shown } from '../../formats/shared/shown.js';
 import { findWeights, isKnownModel } from '../../models/catalog/known.js';
 import { knownWeights } from '../../models/catalog/registry.js';
 import { reasonOf } from '../../output/sink.js';

@@ -2,8 +2,9 @@
 
 import { modelError } from '../../errors.js';
 import { CONVOLUTIONS_PER_BLOCK, KERNEL_SIZE } from '../../network/architecture.js';
-import { type StoredTensor, shown } from '../shared/file.js';
-import type { KernelOrder, Step } from '../shared/steps.js';
+import type { KernelOrder, NetworkStep } from '../shared/network-steps.js';
+import { shown } from '../shared/shown.js';
+import type { StoredTensor } from '../shared/stored-tensor.js';
 import type { CaffeLayer } from './read.js';
 
 /** Product of the five 2x2 pools: pixels of the input for one of pool5. */
@@ -16,7 +17,7 @@ const MAX = 0;
 const CEIL = 0;
 
 export class CaffeLine {
-  readonly steps: Step[] = [];
+  readonly steps: NetworkStep[] = [];
   inputSize: number | undefined;
   /** Blobs that hold the data at this place of the line; `undefined` before the first layer of a net without inputs. */
   #data: ReadonlySet<string> | undefined;

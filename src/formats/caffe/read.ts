@@ -5,16 +5,11 @@
 
 import { modelError } from '../../errors.js';
 import type { FileRange, Place, WeightType } from '../../network/tensors.js';
-import {
-  bytesOf,
-  elementsOf,
-  MAX_TENSORS,
-  type OpenFile,
-  type StoredTensor,
-  shown,
-  type WeightFile,
-} from '../shared/file.js';
 import { ProtobufFile, type Span } from '../shared/protobuf.js';
+import type { RandomAccessFile } from '../shared/random-access-file.js';
+import { shown } from '../shared/shown.js';
+import { bytesOf, elementsOf, MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
+import type { WeightFile } from '../shared/weight-file.js';
 import { CaffeLine } from './line.js';
 import {
   type BlobMessage,
@@ -49,7 +44,7 @@ const NET_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /** Names, shapes, places and the network. Throws MODEL_INVALID where it is none of Caffe, or another network. */
-export async function readCaffe(file: OpenFile): Promise<WeightFile> {
+export async function readCaffe(file: RandomAccessFile): Promise<WeightFile> {
   const { path, bytes } = file;
   const proto = new ProtobufFile(file);
   const { message: net, spans } = await proto.split<NetMessage>(proto.whole, CAFFE.NetParameter, [

@@ -4,9 +4,10 @@ import { modelError } from '../../errors.js';
 import { type Architecture, CONVOLUTIONS_PER_BLOCK } from '../../network/architecture.js';
 import type { ModelCard } from '../../network/card.js';
 import type { Preset } from '../../network/preset.js';
-import { shown, type WeightFile } from '../shared/file.js';
 import { MAX_INPUT_SIZE, MIN_INPUT_SIZE } from '../shared/infer.js';
 import { parseUniqueJson } from '../shared/json.js';
+import { shown } from '../shared/shown.js';
+import type { WeightFile } from '../shared/weight-file.js';
 
 /** Value of the metadata's `format`, and the version of the layout that this code reads. */
 export const CARD_FORMAT = 'vgg16';

@@ -7,7 +7,8 @@
 import { Worker } from 'node:worker_threads';
 import { modelError, type RunError } from '../../errors.js';
 import { type Hdf5Place, WEIGHT_BYTES, type WeightType } from '../../network/tensors.js';
-import { elementsOf, shown } from '../shared/file.js';
+import { shown } from '../shared/shown.js';
+import { elementsOf } from '../shared/stored-tensor.js';
 
 /** Where the bytes of an HDF5 file lie. */
 export interface Hdf5Source {

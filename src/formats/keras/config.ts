@@ -4,8 +4,10 @@
  */
 
 import { modelError } from '../../errors.js';
-import { type Family, type StoredTensor, shown } from '../shared/file.js';
-import type { Step } from '../shared/steps.js';
+import type { NetworkStep } from '../shared/network-steps.js';
+import { shown } from '../shared/shown.js';
+import type { StoredTensor } from '../shared/stored-tensor.js';
+import type { Family } from '../shared/weight-file.js';
 import { readTensor } from '../weights/read.js';
 import { isObject, type KerasLayer, lineOf } from './line.js';
 
@@ -15,7 +17,7 @@ export type { KerasLayer } from './line.js';
 export type FindWeight = (layer: KerasLayer, weight: string) => StoredTensor | undefined;
 
 export interface KerasNetwork {
-  readonly steps: readonly Step[];
+  readonly steps: readonly NetworkStep[];
   /** Side of the square input, in pixels, where the configuration fixes it. */
   readonly inputSize?: number;
   readonly family?: Family;
@@ -55,7 +57,7 @@ export async function kerasNetwork(model: unknown, find: FindWeight, file: strin
 }
 
 /** Keras's own network, from whose preparation of images nobody departs: its names, and no classes but ImageNet's. */
-export function kerasFamily(steps: readonly Step[]): Family | undefined {
+export function kerasFamily(steps: readonly NetworkStep[]): Family | undefined {
   if (steps.some(({ kind }) => kind === 'affine')) return undefined;
   const convolutions = steps.filter(({ kind }) => kind === 'conv');
   const last = steps.findLast((step) => step.kind === 'dense');
@@ -75,7 +77,7 @@ const PAD_BY_ONE = [
 ];
 
 class LayerReader {
-  readonly steps: Step[] = [];
+  readonly steps: NetworkStep[] = [];
   inputSize: number | undefined;
   #padding: Padding | undefined;
   #channelsFirst = false;

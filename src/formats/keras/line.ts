@@ -5,7 +5,7 @@
  */
 
 import { modelError } from '../../errors.js';
-import { shown } from '../shared/file.js';
+import { shown } from '../shared/shown.js';
 
 export type Fields = Readonly<Record<string, unknown>>;
 

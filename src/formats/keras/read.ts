@@ -8,9 +8,12 @@ import { CONVOLUTIONS_PER_BLOCK } from '../../network/architecture.js';
 import { MAX_CARD_BYTES, parseCardRecord } from '../card/parse.js';
 import { CARD_RECORD } from '../card/text.js';
 import { type Hdf5Source, readHdf5Tree } from '../hdf5/read.js';
-import { MAX_TENSORS, type OpenFile, type StoredTensor, shown, type WeightFile } from '../shared/file.js';
 import { DuplicateKeyError, parseUniqueJson } from '../shared/json.js';
-import type { Step } from '../shared/steps.js';
+import type { NetworkStep } from '../shared/network-steps.js';
+import type { RandomAccessFile } from '../shared/random-access-file.js';
+import { shown } from '../shared/shown.js';
+import { MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
+import type { WeightFile } from '../shared/weight-file.js';
 import { Zip } from '../shared/zip.js';
 import { type KerasNetwork, kerasFamily, kerasNetwork } from './config.js';
 import { type KerasWeights, kerasWeights, type Unit } from './weights.js';
@@ -25,14 +28,14 @@ const CONFIG = 'config.json';
 const WEIGHTS = 'model.weights.h5';
 
 /** Whether a zip is a model of Keras. Throws MODEL_INVALID where it is damaged. */
-export async function isKerasZip(file: OpenFile): Promise<boolean> {
+export async function isKerasZip(file: RandomAccessFile): Promise<boolean> {
   const zip = await Zip.open(file, MAX_MEMBERS);
   zip.close();
   return zip.entries.has(CONFIG);
 }
 
 /** Names, shapes and places of the tensors, and the network. Throws MODEL_INVALID. */
-export async function readKerasZip(file: OpenFile): Promise<WeightFile> {
+export async function readKerasZip(file: RandomAccessFile): Promise<WeightFile> {
   const { path, bytes } = file;
   const zip = await Zip.open(file, MAX_MEMBERS);
   try {
@@ -51,7 +54,7 @@ export async function readKerasZip(file: OpenFile): Promise<WeightFile> {
 }
 
 /** The same for HDF5 that is a file of its own. */
-export async function readKerasHdf5({ path, bytes }: OpenFile): Promise<WeightFile> {
+export async function readKerasHdf5({ path, bytes }: RandomAccessFile): Promise<WeightFile> {
   const source: Hdf5Source = { file: path, start: 0, byteLength: bytes };
   const tree = await readHdf5Tree(source);
   const config = tree.groups.get('/')?.attributes.get('model_config');
@@ -102,10 +105,10 @@ function weightsOnly(weights: KerasWeights, path: string): KerasNetwork {
 const isConvolution = ([kernel, , more]: readonly StoredTensor[]) => kernel?.shape.length === 4 && more === undefined;
 const isDense = ([kernel, , more]: readonly StoredTensor[]) => kernel?.shape.length === 2 && more === undefined;
 
-function convolutionSteps(units: readonly Unit[]): readonly Step[] {
+function convolutionSteps(units: readonly Unit[]): readonly NetworkStep[] {
   const left = [...units];
   return CONVOLUTIONS_PER_BLOCK.flatMap((count, block) => [
-    ...left.splice(0, count).flatMap((unit): Step[] => [
+    ...left.splice(0, count).flatMap((unit): NetworkStep[] => [
       { kind: 'conv', ...weightsIn(unit) },
       { kind: 'relu', name: unit.name },
     ]),
@@ -113,9 +116,9 @@ function convolutionSteps(units: readonly Unit[]): readonly Step[] {
   ]);
 }
 
-function denseSteps(units: readonly Unit[]): readonly Step[] {
+function denseSteps(units: readonly Unit[]): readonly NetworkStep[] {
   if (units.length === 0) return [];
-  const steps = units.flatMap((unit): Step[] => [
+  const steps = units.flatMap((unit): NetworkStep[] => [
     { kind: 'dense', ...weightsIn(unit) },
     { kind: 'relu', name: unit.name },
   ]);

@@ -6,7 +6,8 @@
 
 import { modelError } from '../../errors.js';
 import type { Hdf5Dataset, Hdf5Tree } from '../hdf5/read.js';
-import { MAX_TENSORS, type StoredTensor, shown } from '../shared/file.js';
+import { shown } from '../shared/shown.js';
+import { MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
 import type { FindWeight } from './config.js';
 import type { KerasLayer } from './line.js';
 

@@ -2,7 +2,8 @@
 
 import { modelError } from '../../errors.js';
 import type { FileRange, Place } from '../../network/tensors.js';
-import { MAX_TENSORS, type StoredTensor, shown } from '../shared/file.js';
+import { shown } from '../shared/shown.js';
+import { MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
 import type { OnnxNode } from './node.js';
 import type { OnnxTensor, TensorReader } from './tensor.js';
 

@@ -6,9 +6,9 @@
 
 import { modelError } from '../../errors.js';
 import { CONVOLUTIONS_PER_BLOCK, KERNEL_SIZE } from '../../network/architecture.js';
-import type { StoredTensor } from '../shared/file.js';
-import { shown } from '../shared/file.js';
-import type { BatchNormStep, ConvStep, DenseStep, KernelOrder, Step } from '../shared/steps.js';
+import type { BatchNormStep, ConvStep, DenseStep, KernelOrder, NetworkStep } from '../shared/network-steps.js';
+import { shown } from '../shared/shown.js';
+import type { StoredTensor } from '../shared/stored-tensor.js';
 import { type Constant, type OnnxConstants, stored } from './constants.js';
 import type { OnnxNode } from './node.js';
 import { OPERATORS } from './operators.js';
@@ -26,7 +26,7 @@ interface Input {
 const ASIDE: ReadonlySet<string> = new Set(['Shape', 'Size']);
 
 export class OnnxWalk {
-  readonly steps: Step[] = [];
+  readonly steps: NetworkStep[] = [];
   layout: DataLayout;
   /** The data have one place: after a convolution over all of pool5. */
   single = false;
@@ -53,7 +53,7 @@ export class OnnxWalk {
   }
 
   /** The steps from the value `input` to the last one that is used or among `outputs`. */
-  async follow(input: string, outputs: ReadonlySet<string>): Promise<readonly Step[]> {
+  async follow(input: string, outputs: ReadonlySet<string>): Promise<readonly NetworkStep[]> {
     let value = input;
     for (let count = 0; count <= this.nodes.length; count++) {
       const users = (this.#users.get(value) ?? []).filter(({ op }) => !ASIDE.has(op));
@@ -86,7 +86,7 @@ export class OnnxWalk {
     await operator(this, node, node.inputs.indexOf(value));
   }
 
-  get last(): Step | undefined {
+  get last(): NetworkStep | undefined {
     return this.steps.at(-1);
   }
 

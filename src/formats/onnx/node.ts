@@ -1,7 +1,7 @@
 /** A node of an ONNX graph, with its attributes read as what they should be. */
 
 import { modelError } from '../../errors.js';
-import { shown } from '../shared/file.js';
+import { shown } from '../shared/shown.js';
 import type { AttributeMessage, NodeMessage } from './proto.js';
 import type { OnnxTensor } from './tensor.js';
 

@@ -2,7 +2,7 @@
 
 import { modelError } from '../../errors.js';
 import { CONVOLUTIONS_PER_BLOCK } from '../../network/architecture.js';
-import { shown } from '../shared/file.js';
+import { shown } from '../shared/shown.js';
 import { stored } from './constants.js';
 import type { OnnxWalk } from './graph.js';
 import type { OnnxNode } from './node.js';

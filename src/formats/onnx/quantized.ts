@@ -4,7 +4,7 @@
  * stored; the activations stay float, so the logits are those of the network before its activations were quantised.
  */
 
-import { shown } from '../shared/file.js';
+import { shown } from '../shared/shown.js';
 import { stored } from './constants.js';
 import type { OnnxWalk } from './graph.js';
 import type { OnnxNode } from './node.js';

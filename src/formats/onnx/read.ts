@@ -4,9 +4,12 @@
  */
 
 import { modelError } from '../../errors.js';
-import { type Family, MAX_TENSORS, type OpenFile, shown, type WeightFile } from '../shared/file.js';
+import type { NetworkStep } from '../shared/network-steps.js';
 import { MAX_METADATA_BYTES, ProtobufFile, type Span } from '../shared/protobuf.js';
-import type { Step } from '../shared/steps.js';
+import type { RandomAccessFile } from '../shared/random-access-file.js';
+import { shown } from '../shared/shown.js';
+import { MAX_TENSORS } from '../shared/stored-tensor.js';
+import type { Family, WeightFile } from '../shared/weight-file.js';
 import { OnnxConstants } from './constants.js';
 import { OnnxWalk } from './graph.js';
 import { type Attributes, OnnxNode } from './node.js';
@@ -33,7 +36,7 @@ export function isOnnx(fields: ReadonlySet<string>): boolean {
 }
 
 /** Names, shapes, places and the network. Throws MODEL_INVALID where it is no ONNX model, or one of another network. */
-export async function readOnnx(file: OpenFile): Promise<WeightFile> {
+export async function readOnnx(file: RandomAccessFile): Promise<WeightFile> {
   const { path, bytes } = file;
   const proto = new ProtobufFile(file);
   const reader = new TensorReader(proto);
@@ -159,7 +162,7 @@ function sideOf(shape: readonly number[] | undefined, path: string): number | un
 }
 
 /** Whose names the weights have; Keras's say nothing of how a fine-tuned network was trained. */
-function familyOf(names: readonly string[], steps: readonly Step[]): Family | undefined {
+function familyOf(names: readonly string[], steps: readonly NetworkStep[]): Family | undefined {
   const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
   if (has(/^features\.0\.weight(?:_quantized)?$/)) return 'torch';
   if (has(/^vgg\d+_conv0_weight(?:_quantized)?$/)) return 'mxnet';

@@ -1,7 +1,7 @@
 /** Runs ONNX models through onnxruntime-node, which is installed only where somebody wants to check an export. */
 
 import { modelError, usageError } from '../../errors.js';
-import { shown } from '../shared/file.js';
+import { shown } from '../shared/shown.js';
 
 /** A model that is loaded. */
 export interface OnnxSession {

@@ -4,8 +4,10 @@ import { dirname, join } from 'node:path';
 import { ExitCode, modelError, RunError } from '../../errors.js';
 import { bfloat16ToFloat32, float16ToFloat32 } from '../../floats.js';
 import type { FileRange, Place, QuantizedType, WeightType } from '../../network/tensors.js';
-import { elementsOf, type StoredTensor, shown, withFile } from '../shared/file.js';
 import { MAX_MESSAGE_BYTES, type ProtobufFile, type Span } from '../shared/protobuf.js';
+import { withFile } from '../shared/random-access-file.js';
+import { shown } from '../shared/shown.js';
+import { elementsOf, type StoredTensor } from '../shared/stored-tensor.js';
 import { FIELD, ONNX, type TensorMessage } from './proto.js';
 
 export interface OnnxTensor extends StoredTensor {

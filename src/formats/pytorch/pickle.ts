@@ -5,7 +5,7 @@
  */
 
 import { modelError } from '../../errors.js';
-import { shown } from '../shared/file.js';
+import { shown } from '../shared/shown.js';
 
 /** Instructions, at most: VGG-16 takes 1,300, a checkpoint with an optimiser's state 10,000; each makes one value at most. */
 export const MAX_OPERATIONS = 200_000;

@@ -6,8 +6,11 @@
 import { modelError } from '../../errors.js';
 import { MAX_CARD_BYTES, parseCardRecord } from '../card/parse.js';
 import { CARD_RECORD } from '../card/text.js';
-import { MAX_TENSORS, type OpenFile, shown, type WeightFile } from '../shared/file.js';
+import type { RandomAccessFile } from '../shared/random-access-file.js';
+import { shown } from '../shared/shown.js';
 import { LEGACY_PYTORCH_SIGNATURE } from '../shared/signatures.js';
+import { MAX_TENSORS } from '../shared/stored-tensor.js';
+import type { WeightFile } from '../shared/weight-file.js';
 import { Zip } from '../shared/zip.js';
 import { unpickle } from './pickle.js';
 import { type Place, type Storage, storageBytes, tensorsOf, torchTable } from './torch-pickle.js';
@@ -21,7 +24,7 @@ const MAX_RECORDS = MAX_TENSORS + 100;
 const LEGACY_PROTOCOL = 1001;
 
 /** Names, shapes and places of the tensors. Throws MODEL_INVALID; never runs what the file says. */
-export async function readPytorchZip(file: OpenFile): Promise<WeightFile> {
+export async function readPytorchZip(file: RandomAccessFile): Promise<WeightFile> {
   const { path, bytes } = file;
   const zip = await Zip.open(file, MAX_RECORDS);
   try {
@@ -71,7 +74,7 @@ export async function readPytorchZip(file: OpenFile): Promise<WeightFile> {
  * Four pickles (magic, protocol, system, the value), one with the keys of the storages, then for each key its number of
  * elements as 64 bits and its elements.
  */
-export async function readPytorchLegacy(file: OpenFile): Promise<WeightFile> {
+export async function readPytorchLegacy(file: RandomAccessFile): Promise<WeightFile> {
   const { path, bytes } = file;
   const start = await file.read(0, Math.min(bytes, MAX_PICKLE_BYTES));
   const storages = new Map<string, Storage>();
@@ -99,7 +102,7 @@ async function legacyPlaces(
   keys: unknown,
   storages: ReadonlyMap<string, Storage>,
   start: number,
-  file: OpenFile,
+  file: RandomAccessFile,
 ): Promise<ReadonlyMap<string, Place>> {
   const { path, bytes } = file;
   const places = new Map<string, Place>();

@@ -2,7 +2,8 @@
 
 import { modelError } from '../../errors.js';
 import type { WeightType } from '../../network/tensors.js';
-import { elementsOf, MAX_TENSORS, type StoredTensor, shown } from '../shared/file.js';
+import { shown } from '../shared/shown.js';
+import { elementsOf, MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
 import { isGlobal, PickleDict, type PickleGlobal, type PickleTable } from './pickle.js';
 
 /** A block of elements beside the pickle. */

@@ -2,7 +2,9 @@
 
 import { modelError } from '../../errors.js';
 import type { FileRange } from '../../network/tensors.js';
-import { type OpenFile, type StoredTensor, shown } from '../shared/file.js';
+import type { RandomAccessFile } from '../shared/random-access-file.js';
+import { shown } from '../shared/shown.js';
+import type { StoredTensor } from '../shared/stored-tensor.js';
 
 /** Elements of a scale, at most: units of the widest layer that anybody has. */
 const MAX_UNITS = 1 << 20;
@@ -14,7 +16,7 @@ const KERNEL = /^(.+)\/kernel$/;
  * where a scale does not fit its kernel or is no positive number.
  */
 export async function withScales(
-  file: OpenFile,
+  file: RandomAccessFile,
   tensors: readonly (StoredTensor & FileRange)[],
 ): Promise<readonly StoredTensor[]> {
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
@@ -35,7 +37,11 @@ export async function withScales(
   return (await Promise.all(scaled)).filter(({ name }) => !used.has(name));
 }
 
-async function readScale(file: OpenFile, scales: StoredTensor & FileRange, kernel: StoredTensor): Promise<number[]> {
+async function readScale(
+  file: RandomAccessFile,
+  scales: StoredTensor & FileRange,
+  kernel: StoredTensor,
+): Promise<number[]> {
   const label = `${shown(scales.name)} in ${file.path}`;
   const units = kernel.shape.at(-1) ?? 0;
   if (scales.dtype !== 'F32' || scales.shape.length !== 1 || scales.shape[0] !== units || units > MAX_UNITS) {

@@ -4,8 +4,9 @@ import { modelError } from '../../errors.js';
 import { type Architecture, layersOf, weightLayersOf } from '../../network/architecture.js';
 import type { Int8Weights, Model } from '../../network/card.js';
 import { TENSORFLOW_LAYOUT, type TensorSource } from '../../network/tensors.js';
-import { shown, type WeightFile } from '../shared/file.js';
 import { parseUniqueJson } from '../shared/json.js';
+import { shown } from '../shared/shown.js';
+import type { WeightFile } from '../shared/weight-file.js';
 
 /** The entry of the file's metadata: JSON of an `Int8Record`. */
 export const INT8_KEY = 'int8';

@@ -6,16 +6,11 @@
 
 import { modelError } from '../../errors.js';
 import type { FileRange, WeightType } from '../../network/tensors.js';
-import {
-  bytesOf,
-  elementsOf,
-  MAX_TENSORS,
-  type OpenFile,
-  type StoredTensor,
-  shown,
-  type WeightFile,
-} from '../shared/file.js';
 import { DuplicateKeyError, parseUniqueJson } from '../shared/json.js';
+import type { RandomAccessFile } from '../shared/random-access-file.js';
+import { shown } from '../shared/shown.js';
+import { bytesOf, elementsOf, MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
+import type { WeightFile } from '../shared/weight-file.js';
 import { withScales } from './int8-tensors.js';
 
 /** Header, in bytes, at most: 32 tensors and 1,000 labels take 30 KB. */
@@ -43,7 +38,7 @@ const OTHER_BITS: Readonly<Record<string, number>> = {
 };
 
 /** Names, shapes and places of the tensors. Throws MODEL_INVALID where the file breaks the format. */
-export async function readSafetensors(file: OpenFile): Promise<WeightFile> {
+export async function readSafetensors(file: RandomAccessFile): Promise<WeightFile> {
   const { path, bytes } = file;
   if (bytes < LENGTH_BYTES) {
     throw modelError(

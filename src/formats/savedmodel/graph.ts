@@ -6,8 +6,9 @@
 
 import { modelError } from '../../errors.js';
 import { WEIGHT_BYTES } from '../../network/tensors.js';
-import { elementsOf, type StoredTensor, shown } from '../shared/file.js';
 import { messageTypes, type ProtobufFile, type Span } from '../shared/protobuf.js';
+import { shown } from '../shared/shown.js';
+import { elementsOf, type StoredTensor } from '../shared/stored-tensor.js';
 import { TF_FLOATS } from './tensor-bundle.js';
 import type { TfAttribute, TfFunction, TfGraph, TfNode } from './tf-graph.js';
 

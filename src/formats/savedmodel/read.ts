@@ -9,10 +9,13 @@ import { join } from 'node:path';
 import { modelError } from '../../errors.js';
 import { hasCard, MAX_CARD_BYTES, parseCardRecord } from '../card/parse.js';
 import { CARD_RECORD } from '../card/text.js';
-import { type StoredTensor, shown, type WeightFile, withFile } from '../shared/file.js';
+import type { NetworkStep } from '../shared/network-steps.js';
 import { ProtobufFile } from '../shared/protobuf.js';
+import { withFile } from '../shared/random-access-file.js';
+import { shown } from '../shared/shown.js';
 import { SAVED_MODEL_FILE } from '../shared/signatures.js';
-import type { Step } from '../shared/steps.js';
+import type { StoredTensor } from '../shared/stored-tensor.js';
+import type { WeightFile } from '../shared/weight-file.js';
 import { readSavedGraph, type SavedGraph } from './graph.js';
 import { readTensorBundle, type TensorBundle } from './tensor-bundle.js';
 import { type Reference, type TfNode, TfResolver } from './tf-graph.js';
@@ -43,7 +46,7 @@ export async function readSavedModel(path: string): Promise<WeightFile> {
 }
 
 /** Those that the network uses: training, and copies that are only restored, have others. */
-function usedBy(steps: readonly Step[], tensors: readonly StoredTensor[]): readonly StoredTensor[] {
+function usedBy(steps: readonly NetworkStep[], tensors: readonly StoredTensor[]): readonly StoredTensor[] {
   const used = new Set(steps.flatMap((step): unknown[] => Object.values(step)));
   return tensors.filter((tensor) => used.has(tensor));
 }

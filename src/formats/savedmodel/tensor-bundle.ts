@@ -5,8 +5,10 @@
 
 import { modelError, RunError } from '../../errors.js';
 import { type Place, WEIGHT_BYTES, type WeightType } from '../../network/tensors.js';
-import { elementsOf, MAX_TENSORS, type StoredTensor, shown, withFile } from '../shared/file.js';
 import { messageTypes } from '../shared/protobuf.js';
+import { withFile } from '../shared/random-access-file.js';
+import { shown } from '../shared/shown.js';
+import { elementsOf, MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
 import { readTable } from './sstable.js';
 
 /** In bytes, at most: VGG-16's takes 2 KB. */

@@ -4,7 +4,8 @@
  */
 
 import { modelError } from '../../errors.js';
-import { type StoredTensor, shown } from '../shared/file.js';
+import { shown } from '../shared/shown.js';
+import type { StoredTensor } from '../shared/stored-tensor.js';
 
 /** An attribute as far as VGG-16 needs it: a function is its name, a type its number or name, a shape its sizes. */
 export type TfAttribute = number | string | boolean | readonly number[] | readonly string[];

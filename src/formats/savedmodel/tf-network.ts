@@ -2,13 +2,15 @@
 
 import { INPUT_CHANNELS } from '../../network/architecture.js';
 import { kerasFamily } from '../keras/config.js';
-import { type Family, type StoredTensor, shown } from '../shared/file.js';
-import type { Step } from '../shared/steps.js';
+import type { NetworkStep } from '../shared/network-steps.js';
+import { shown } from '../shared/shown.js';
+import type { StoredTensor } from '../shared/stored-tensor.js';
+import type { Family } from '../shared/weight-file.js';
 import type { Found, Reference, TfNode, TfResolver } from './tf-graph.js';
 import { filled, layerName, smallNumbers } from './tf-weights.js';
 
 export interface TfNetwork {
-  readonly steps: readonly Step[];
+  readonly steps: readonly NetworkStep[];
   /** Side of the square input, in pixels, where the graph fixes it. */
   readonly inputSize?: number;
   readonly family?: Family;
@@ -30,7 +32,7 @@ export async function tfNetwork(
   outputs: readonly string[],
   reading: TfReading = {},
 ): Promise<TfNetwork> {
-  let steps: readonly Step[] | undefined;
+  let steps: readonly NetworkStep[] | undefined;
   let input: TfNode | undefined;
   let fault: unknown = resolver.refuse('its graph has no output');
   for (const text of outputs.slice(0, MAX_OUTPUTS)) {
@@ -71,7 +73,7 @@ interface Weighted {
 
 class Reader {
   /** From the input on. */
-  readonly steps: Step[] = [];
+  readonly steps: NetworkStep[] = [];
   /** The node that the images come in by, once it was reached. */
   input: TfNode | undefined;
   #convolutions = 0;

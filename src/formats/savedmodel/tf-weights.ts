@@ -1,7 +1,7 @@
 /** Weights of a TensorFlow graph: what they are called, small ones as numbers, and equal ones that are stored nowhere. */
 
 import type { FileRange } from '../../network/tensors.js';
-import type { StoredTensor } from '../shared/file.js';
+import type { StoredTensor } from '../shared/stored-tensor.js';
 import { readTensor } from '../weights/read.js';
 
 /** A tensor like `tensor` of equal values: as quantised numbers, each with the scale 0, for they have no place of their own. */

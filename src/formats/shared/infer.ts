@@ -2,8 +2,10 @@
 
 import { type Architecture, CONVOLUTIONS_PER_BLOCK, INPUT_CHANNELS, KERNEL_SIZE } from '../../network/architecture.js';
 import { isOutputFirst } from '../../network/tensors.js';
-import { type StoredTensor, shown, type WeightFile } from './file.js';
 import { type NamedLayer, type NamedTensors, notVgg16 } from './names.js';
+import { shown } from './shown.js';
+import type { StoredTensor } from './stored-tensor.js';
+import type { WeightFile } from './weight-file.js';
 
 /** Side of an input image, in pixels, at most: beyond it one image's activations pass a gigabyte. */
 export const MAX_INPUT_SIZE = 4096;

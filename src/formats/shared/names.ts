@@ -3,8 +3,10 @@
 import { modelError } from '../../errors.js';
 import { TENSORFLOW_LAYOUT, TORCH_LAYOUT, type WeightLayout } from '../../network/tensors.js';
 import { LAYER_MODULES } from '../../network/torch-modules.js';
-import { type StoredTensor, shown, type WeightFile } from './file.js';
-import type { BatchNormStep } from './steps.js';
+import type { BatchNormStep } from './network-steps.js';
+import { shown } from './shown.js';
+import type { StoredTensor } from './stored-tensor.js';
+import type { WeightFile } from './weight-file.js';
 
 /** Who named the tensors: this project (`conv1_1/kernel`), the paper (`conv1_1.weight`), or torchvision and timm. */
 export type Naming = 'vgg16' | 'paper' | 'torch';

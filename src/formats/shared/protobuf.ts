@@ -6,7 +6,7 @@
 
 import protobuf from 'protobufjs/light.js';
 import { modelError, RunError } from '../../errors.js';
-import type { OpenFile } from './file.js';
+import type { RandomAccessFile } from './random-access-file.js';
 
 /** A part of the file: from byte `start` up to, not including, byte `end`. */
 export interface Span {
@@ -82,7 +82,7 @@ export class ProtobufFile {
   #windowStart = 0;
   #fields = 0;
 
-  constructor(readonly file: OpenFile) {}
+  constructor(readonly file: RandomAccessFile) {}
 
   get whole(): Span {
     return { start: 0, end: this.file.bytes };

@@ -2,7 +2,8 @@
 
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { modelError, RunError } from '../../errors.js';
-import { type OpenFile, shown } from './file.js';
+import type { RandomAccessFile } from './random-access-file.js';
+import { shown } from './shown.js';
 
 export interface ZipPlace {
   readonly offset: number;
@@ -12,13 +13,13 @@ export interface ZipPlace {
 /** An open zip; `close` it. */
 export class Zip {
   private constructor(
-    readonly file: OpenFile,
+    readonly file: RandomAccessFile,
     readonly zip: ZipFile,
     readonly entries: ReadonlyMap<string, Entry>,
   ) {}
 
   /** Reads the directory. Throws MODEL_INVALID where it is damaged, has more than `most` members, or one twice. */
-  static async open(file: OpenFile, most: number): Promise<Zip> {
+  static async open(file: RandomAccessFile, most: number): Promise<Zip> {
     const { path } = file;
     const zip = await translated(path, () => openPromise(path, { autoClose: false, strictFileNames: true }));
     try {

@@ -3,7 +3,8 @@
 import { modelError } from '../../errors.js';
 import { type Fields, isObject } from '../keras/line.js';
 import type { TfAttribute, TfGraph, TfNode } from '../savedmodel/tf-graph.js';
-import { type StoredTensor, shown } from '../shared/file.js';
+import { shown } from '../shared/shown.js';
+import type { StoredTensor } from '../shared/stored-tensor.js';
 
 /** Nodes, at most: VGG-16 has about 70. */
 const MAX_NODES = 10_000;

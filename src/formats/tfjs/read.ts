@@ -11,16 +11,11 @@ import { kerasNetwork } from '../keras/config.js';
 import { type Fields, isObject, type KerasLayer } from '../keras/line.js';
 import { type TfGraph, TfResolver } from '../savedmodel/tf-graph.js';
 import { tfNetwork } from '../savedmodel/tf-network.js';
-import {
-  elementsOf,
-  MAX_TENSORS,
-  type OpenFile,
-  type StoredTensor,
-  shown,
-  type WeightFile,
-  withFile,
-} from '../shared/file.js';
 import { DuplicateKeyError, parseUniqueJson } from '../shared/json.js';
+import { type RandomAccessFile, withFile } from '../shared/random-access-file.js';
+import { shown } from '../shared/shown.js';
+import { elementsOf, MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
+import type { WeightFile } from '../shared/weight-file.js';
 import { parseTfjsGraph } from './graph.js';
 
 /** In bytes, at most: VGG-16's takes 20 KB, with a card of 1,000 labels 60. */
@@ -39,7 +34,7 @@ const MAX_INTEGER_TENSORS = 1000;
 const BYTES: Readonly<Record<string, number>> = { float32: 4, float16: 2, int32: 4, complex64: 8, bool: 1, uint8: 1 };
 
 /** Names, shapes, places, and the network. Throws MODEL_INVALID where the files break the format. */
-export async function readTfjs(file: OpenFile): Promise<WeightFile> {
+export async function readTfjs(file: RandomAccessFile): Promise<WeightFile> {
   const { path } = file;
   if (file.bytes > MAX_MODEL_JSON_BYTES) {
     throw modelError(`Expected at most ${MAX_MODEL_JSON_BYTES} bytes of JSON but ${path} has ${file.bytes}.`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type FindWeight, kerasNetwork } from '../../../src/formats/keras/config.js';
-import type { StoredTensor } from '../../../src/formats/shared/file.js';
+import type { StoredTensor } from '../../../src/formats/shared/stored-tensor.js';
 import { failure } from '../files.js';
 
 type Fields = Readonly<Record<string, unknown>>;

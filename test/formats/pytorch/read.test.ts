@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readWeightFile } from '../../../src/formats/open.js';
 import { MAX_OPERATIONS } from '../../../src/formats/pytorch/pickle.js';
-import type { StoredTensor } from '../../../src/formats/shared/file.js';
+import type { StoredTensor } from '../../../src/formats/shared/stored-tensor.js';
 import type { RangePlace } from '../../../src/network/tensors.js';
 import { failure, modelFixture, storedZip, temporaryFolder, write } from '../files.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { WeightFile } from '../../../src/formats/shared/file.js';
 import { inferArchitecture } from '../../../src/formats/shared/infer.js';
 import { nameTensors } from '../../../src/formats/shared/names.js';
+import type { WeightFile } from '../../../src/formats/shared/weight-file.js';
 import { type Entry, slimShapes } from '../files.js';
 
 const FULL = [64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512];

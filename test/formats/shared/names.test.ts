@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { WeightFile } from '../../../src/formats/shared/file.js';
 import { nameTensors } from '../../../src/formats/shared/names.js';
+import type { WeightFile } from '../../../src/formats/shared/weight-file.js';
 import { type Entry, paperNames, slimShapes } from '../files.js';
 
 const file = (shapes: Readonly<Record<string, Entry>>): WeightFile => ({

@@ -4,7 +4,7 @@
  * identities, transpositions of the data); `assemble.ts` finds VGG-16's layers in them.
  */
 
-import type { StoredTensor } from './file.js';
+import type { StoredTensor } from './stored-tensor.js';
 
 /** How a kernel lies: [h, w, in, out] and [in, out], or [out, in, h, w] and [out, in]. */
 export type KernelOrder = 'hwio' | 'oihw';
@@ -62,4 +62,4 @@ export interface PlainStep {
   readonly name: string;
 }
 
-export type Step = ConvStep | DenseStep | BatchNormStep | FlattenStep | AffineStep | PlainStep;
+export type NetworkStep = ConvStep | DenseStep | BatchNormStep | FlattenStep | AffineStep | PlainStep;
