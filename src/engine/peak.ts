@@ -5,7 +5,7 @@
 
 import { type ProductGraph, productGraph } from '../network/graph/products.js';
 import type { Precision } from '../network/precision.js';
-import { NativeGraph } from './addon.js';
+import { NativeGraph } from './native-graph.js';
 import { configureTensorFlow } from './tensorflow.js';
 
 /** Rows and columns of the matrices: enough work for many cores; larger ones are no faster on two. */

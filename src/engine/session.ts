@@ -6,8 +6,8 @@ import { unpackHalves } from '../network/graph/layer-output.js';
 import { type CompiledGraph, IMAGE, PADDINGS } from '../network/graph/vgg.js';
 import type { OutputRequest } from '../network/output-request.js';
 import type { Arithmetic } from '../network/precision.js';
-import { NativeGraph } from './addon.js';
 import { compile } from './compile.js';
+import { NativeGraph } from './native-graph.js';
 import { WeightLoader } from './weight-loader.js';
 
 export interface SessionOptions {

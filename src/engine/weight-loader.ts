@@ -7,7 +7,8 @@ import type { Node } from '../network/graph/builder.js';
 import type { Feed } from '../network/graph/feed.js';
 import { groupFeeds } from '../network/graph/loads.js';
 import { mapOrdered } from '../stream.js';
-import type { FeedTensor, NativeGraph } from './addon.js';
+import type { FeedTensor } from './addon.js';
+import type { NativeGraph } from './native-graph.js';
 
 export class WeightLoader {
   readonly #model: Model;

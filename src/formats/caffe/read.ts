@@ -10,7 +10,7 @@ import type { RandomAccessFile } from '../shared/random-access-file.js';
 import { shown } from '../shared/shown.js';
 import { bytesOf, elementsOf, MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
 import type { WeightFile } from '../shared/weight-file.js';
-import { CaffeLine } from './line.js';
+import { type CaffeLayer, CaffeNetwork } from './network.js';
 import {
   type BlobMessage,
   CAFFE,
@@ -63,23 +63,19 @@ export async function readCaffe(file: RandomAccessFile): Promise<WeightFile> {
   const layers: CaffeLayer[] = [];
   for (const span of old) layers.push(await reader.old(span));
   for (const span of current) layers.push(await reader.current(span));
-  const line = new CaffeLine(path, net.input, inputShape(net));
-  for (const layer of layers) line.add(layer);
-  const inputSize = line.inputSize;
+  const network = new CaffeNetwork(path, net.input, inputShape(net));
+  for (const layer of layers) network.add(layer);
+  const { inputSize, steps } = network;
   return {
     path,
     bytes,
     format: 'caffe',
     tensors: layers.flatMap(({ blobs }) => blobs),
     metadata: {},
-    steps: line.steps,
+    steps,
     family: 'caffe',
     ...(inputSize === undefined ? {} : { inputSize }),
   };
-}
-
-export interface CaffeLayer extends LayerMessage {
-  readonly blobs: readonly StoredTensor[];
 }
 
 /** [n, c, h, w] of the input where the net itself says it. */

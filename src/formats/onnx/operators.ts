@@ -1,16 +1,16 @@
-/** What each operator of an ONNX graph does to the data on their way: a step, or nothing. */
+/**
+ * What each operator of an ONNX graph does to the data on their way: a step, or nothing.
+ * https://github.com/onnx/onnx/blob/main/docs/Operators.md
+ */
 
 import { modelError } from '../../errors.js';
 import { CONVOLUTIONS_PER_BLOCK } from '../../network/architecture.js';
 import { shown } from '../shared/shown.js';
 import { stored } from './constants.js';
-import type { OnnxWalk } from './graph.js';
+import type { OnnxNetwork, Operator } from './network.js';
 import type { OnnxNode } from './node.js';
-import { QUANTIZED_OPERATORS } from './quantized.js';
+import { QUANTIZED_OPERATORS } from './quantized-operators.js';
 import type { OnnxTensor } from './tensor.js';
-
-/** `index`: which input of the node is the data. */
-export type Operator = (walk: OnnxWalk, node: OnnxNode, index: number) => void | Promise<void>;
 
 /** Product of the pools: pixels of the input for one of pool5. */
 const POOLED = 2 ** CONVOLUTIONS_PER_BLOCK.length;
@@ -20,29 +20,29 @@ const MAX_UNITS = 1 << 18;
 
 const nothing: Operator = () => {};
 
-const conv: Operator = async (walk, node, index) => {
+const conv: Operator = async (network, node, index) => {
   dataAt(node, index, 0);
-  const kernel = await walk.constants.need(node, 1, 'kernel');
-  const bias = await walk.constants.optional(node, 2, 'bias');
-  walk.convolution(node, kernel, bias && stored(bias.tensor));
+  const kernel = await network.constants.need(node, 1, 'kernel');
+  const bias = await network.constants.optional(node, 2, 'bias');
+  network.convolution(node, kernel, bias && stored(bias.tensor));
 };
 
-const gemm: Operator = async (walk, node, index) => {
+const gemm: Operator = async (network, node, index) => {
   dataAt(node, index, 0);
   node.expect('transA', node.int('transA', 0), 0);
   node.expect('alpha', node.float('alpha', 1), 1);
-  const kernel = await walk.constants.need(node, 1, 'kernel');
-  const bias = await walk.constants.optional(node, 2, 'bias');
+  const kernel = await network.constants.need(node, 1, 'kernel');
+  const bias = await network.constants.optional(node, 2, 'bias');
   if (bias !== undefined) node.expect('beta', node.float('beta', 1), 1);
-  walk.dense(node, kernel, node.int('transB', 0) === 0 ? 1 : 0, bias && stored(asVector(bias.tensor)));
+  network.dense(node, kernel, node.int('transB', 0) === 0 ? 1 : 0, bias && stored(asVector(bias.tensor)));
 };
 
-const matMul: Operator = async (walk, node, index) => {
+const matMul: Operator = async (network, node, index) => {
   dataAt(node, index, 0);
-  walk.dense(node, await walk.constants.need(node, 1, 'kernel'), 1, undefined);
+  network.dense(node, await network.constants.need(node, 1, 'kernel'), 1, undefined);
 };
 
-const maxPool: Operator = (walk, node) => {
+const maxPool: Operator = (network, node) => {
   node.expect('kernel_shape', node.ints('kernel_shape', []), [2, 2]);
   node.expect('strides', node.ints('strides', [1, 1]), [2, 2]);
   node.expectAll('dilations', node.ints('dilations', []), 1);
@@ -51,77 +51,78 @@ const maxPool: Operator = (walk, node) => {
   node.expect('auto_pad', padding, 'NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER');
   // Keeping an odd last row is the same where there is none.
   const keeps = node.int('ceil_mode', 0) !== 0 || padding.startsWith('SAME');
-  if (keeps && (walk.inputSize ?? 1) % POOLED !== 0) {
+  if (keeps && (network.inputSize ?? 1) % POOLED !== 0) {
     throw node.wrong('ceil_mode', '0 for this input', padding === 'NOTSET' ? 1 : padding);
   }
-  if (walk.layout !== 'nchw') throw node.wrong('input', 'channels first', walk.layout);
-  walk.maxPool(node);
+  if (network.layout !== 'nchw') throw node.wrong('input', 'channels first', network.layout);
+  network.maxPool(node);
 };
 
 /** An average over one place: after a convolution over all of pool5, or what an adaptive pool of 7x7 leaves of 7x7. */
-const averagePool: Operator = (walk, node) => {
-  if (walk.single) return;
+const averagePool: Operator = (network, node) => {
+  if (network.single) return;
   node.expectAll('kernel_shape', node.ints('kernel_shape', [0]), 1);
   node.expectAll('strides', node.ints('strides', []), 1);
   node.expectAll('pads', node.ints('pads', []), 0);
 };
 
-const globalPool: Operator = (walk, node) => {
-  if (walk.single || (walk.pools === CONVOLUTIONS_PER_BLOCK.length && walk.inputSize === POOLED)) return;
+const globalPool: Operator = (network, node) => {
+  if (network.single || (network.pools === CONVOLUTIONS_PER_BLOCK.length && network.inputSize === POOLED)) return;
   throw node.refuse(`expected no average over the places of pool5 but there is ${shown(node.name)}`);
 };
 
-const reduceMean: Operator = async (walk, node, index) => {
-  globalPool(walk, node, index);
-  const axes = await walk.constants.numbersAt(node, 'axes', 1);
+const reduceMean: Operator = async (network, node, index) => {
+  globalPool(network, node, index);
+  const axes = await network.constants.numbersAt(node, 'axes', 1);
   node.expect('axes', axes, [2, 3], [-1, -2], [-2, -1], [3, 2]);
-  if (node.int('keepdims', 1) === 0) walk.flatten(node);
+  if (node.int('keepdims', 1) === 0) network.flatten(node);
 };
 
-const flatten: Operator = (walk, node) => {
+const flatten: Operator = (network, node) => {
   node.expect('axis', node.int('axis', 1), 1);
-  walk.flatten(node);
+  network.flatten(node);
 };
 
 /** To [N, everything]; a shape that is computed comes from the batch's size. */
-const reshape: Operator = async (walk, node, index) => {
+const reshape: Operator = async (network, node, index) => {
   dataAt(node, index, 0);
   const name = node.inputs[1];
-  const known = name === undefined || (await walk.constants.isKnown(name));
+  const known = name === undefined || (await network.constants.isKnown(name));
   if (!known) {
-    node.expect('shape', walk.constants.made(name)?.op, 'Concat');
+    node.expect('shape', network.constants.made(name)?.op, 'Concat');
   } else {
-    const shape = (await walk.constants.numbersAt(node, 'shape', 1)) ?? [];
+    const shape = (await network.constants.numbersAt(node, 'shape', 1)) ?? [];
     const [batch = 0, units = 0] = shape;
     const sound =
-      shape.length === 2 && units !== 0 && (batch < 1 || batch === walk.batch) && (batch !== -1 || units !== -1);
+      shape.length === 2 && units !== 0 && (batch < 1 || batch === network.batch) && (batch !== -1 || units !== -1);
     if (!sound) throw node.wrong('shape', '[0, -1]', shape);
   }
-  walk.flatten(node);
+  network.flatten(node);
 };
 
-const squeeze: Operator = async (walk, node) => {
-  const axes = await walk.constants.numbersAt(node, 'axes', 1);
-  if (!walk.single) throw node.refuse(`expected pool5 to be flattened but ${shown(node.name)} squeezes it`);
+const squeeze: Operator = async (network, node) => {
+  const axes = await network.constants.numbersAt(node, 'axes', 1);
+  if (!network.single) throw node.refuse(`expected pool5 to be flattened but ${shown(node.name)} squeezes it`);
   node.expect('axes', axes, [2, 3], [-1, -2], [-2, -1], [3, 2]);
-  walk.flatten(node);
+  network.flatten(node);
 };
 
 /** Of the data; of a matrix see OnnxConstants. */
-const transpose: Operator = (walk, node) => {
+const transpose: Operator = (network, node) => {
   const perm = node.ints('perm', []);
-  if (walk.layout === 'nhwc') node.expect('perm', perm, [0, 3, 1, 2]);
-  else if (walk.layout === 'nchw') node.expect('perm', perm, [0, 2, 3, 1]);
+  if (network.layout === 'nhwc') node.expect('perm', perm, [0, 3, 1, 2]);
+  else if (network.layout === 'nchw') node.expect('perm', perm, [0, 2, 3, 1]);
   else node.expect('perm', perm, [0, 1]);
-  if (walk.layout !== 'flat') walk.layout = walk.layout === 'nhwc' ? 'nchw' : 'nhwc';
+  if (network.layout !== 'flat') network.layout = network.layout === 'nhwc' ? 'nchw' : 'nhwc';
 };
 
-const batchNormalization: Operator = async (walk, node, index) => {
+const batchNormalization: Operator = async (network, node, index) => {
   dataAt(node, index, 0);
   node.expect('training_mode', node.int('training_mode', 0), 0);
   node.expect('spatial', node.int('spatial', 1), 1);
-  const vector = async (input: number, role: string) => stored((await walk.constants.need(node, input, role)).tensor);
-  walk.batchNorm(node, {
+  const vector = async (input: number, role: string) =>
+    stored((await network.constants.need(node, input, role)).tensor);
+  network.batchNorm(node, {
     scale: await vector(1, 'scale'),
     offset: await vector(2, 'bias'),
     mean: await vector(3, 'mean'),
@@ -130,69 +131,75 @@ const batchNormalization: Operator = async (walk, node, index) => {
   });
 };
 
-const softmax: Operator = (walk, node) => {
+const softmax: Operator = (network, node) => {
   node.expect('axis', node.int('axis', 1), 1, -1);
-  walk.steps.push({ kind: 'softmax', name: node.name });
+  network.steps.push({ kind: 'softmax', name: node.name });
 };
 
-const pad: Operator = async (walk, node) => {
-  node.expectAll('pads', (await walk.constants.numbersAt(node, 'pads', 1)) ?? [], 0);
+const pad: Operator = async (network, node) => {
+  node.expectAll('pads', (await network.constants.numbersAt(node, 'pads', 1)) ?? [], 0);
 };
 
-const dropout: Operator = async (walk, node) => {
+const dropout: Operator = async (network, node) => {
   if ((node.inputs[2] ?? '') === '') return;
-  node.expectAll('training_mode', await walk.constants.numbers(node, 2, 'training_mode'), 0);
+  node.expectAll('training_mode', await network.constants.numbers(node, 2, 'training_mode'), 0);
 };
 
 /** Preprocessing on the input, the bias of a layer, or half of a batch normalisation. */
-const add: Operator = async (walk, node, index) => {
-  if (walk.atInput) return await affine(walk, node, index, ([c = 0]) => ({ scale: 1, offset: c }));
-  const { tensor } = await walk.constants.need(node, 1 - index, 'summand');
+const add: Operator = async (network, node, index) => {
+  if (network.atInput) return await affine(network, node, index, ([c = 0]) => ({ scale: 1, offset: c }));
+  const { tensor } = await network.constants.need(node, 1 - index, 'summand');
   const vector = stored(asVector(tensor));
-  if (walk.addBias(vector) || (walk.layout === 'flat' && walk.addOffset(vector))) return;
-  if (walk.layout !== 'flat') throw node.refuse(`${shown(node.name)} (Add) adds to the data, which VGG-16 does not`);
-  const { zeros, ones } = unit(walk, tensor);
-  walk.batchNorm(node, { scale: undefined, offset: vector, mean: zeros, variance: ones, epsilon: 0 });
+  if (network.addBias(vector) || (network.layout === 'flat' && network.addOffset(vector))) return;
+  if (network.layout !== 'flat') throw node.refuse(`${shown(node.name)} (Add) adds to the data, which VGG-16 does not`);
+  const { zeros, ones } = unit(network, tensor);
+  network.batchNorm(node, { scale: undefined, offset: vector, mean: zeros, variance: ones, epsilon: 0 });
 };
 
-const subtract: Operator = async (walk, node, index) => {
-  if (!walk.atInput) throw node.refuse(`${shown(node.name)} (Sub) subtracts from the data, which VGG-16 does not`);
-  await affine(walk, node, index, ([c = 0]) => (index === 0 ? { scale: 1, offset: -c } : { scale: -1, offset: c }));
+const subtract: Operator = async (network, node, index) => {
+  if (!network.atInput) throw node.refuse(`${shown(node.name)} (Sub) subtracts from the data, which VGG-16 does not`);
+  await affine(network, node, index, ([c = 0]) => (index === 0 ? { scale: 1, offset: -c } : { scale: -1, offset: c }));
 };
 
-const multiply: Operator = async (walk, node, index) => {
-  if (walk.atInput) return await affine(walk, node, index, ([c = 0]) => ({ scale: c, offset: 0 }));
-  const { tensor } = await walk.constants.need(node, 1 - index, 'factor');
-  if (walk.layout !== 'flat') throw node.refuse(`${shown(node.name)} (Mul) scales the data, which VGG-16 does not`);
-  const { zeros, ones } = unit(walk, tensor);
-  walk.batchNorm(node, { scale: stored(asVector(tensor)), offset: undefined, mean: zeros, variance: ones, epsilon: 0 });
+const multiply: Operator = async (network, node, index) => {
+  if (network.atInput) return await affine(network, node, index, ([c = 0]) => ({ scale: c, offset: 0 }));
+  const { tensor } = await network.constants.need(node, 1 - index, 'factor');
+  if (network.layout !== 'flat') throw node.refuse(`${shown(node.name)} (Mul) scales the data, which VGG-16 does not`);
+  const { zeros, ones } = unit(network, tensor);
+  network.batchNorm(node, {
+    scale: stored(asVector(tensor)),
+    offset: undefined,
+    mean: zeros,
+    variance: ones,
+    epsilon: 0,
+  });
 };
 
-const divide: Operator = async (walk, node, index) => {
-  if (!walk.atInput || index !== 0) {
+const divide: Operator = async (network, node, index) => {
+  if (!network.atInput || index !== 0) {
     throw node.refuse(`${shown(node.name)} (Div) divides the data, which VGG-16 does not`);
   }
-  await affine(walk, node, index, ([c = 1]) => ({ scale: 1 / c, offset: 0 }));
+  await affine(network, node, index, ([c = 1]) => ({ scale: 1 / c, offset: 0 }));
 };
 
 /** `of`: what one number does. */
 async function affine(
-  walk: OnnxWalk,
+  network: OnnxNetwork,
   node: OnnxNode,
   index: number,
   of: (numbers: readonly number[]) => { readonly scale: number; readonly offset: number },
 ): Promise<void> {
-  const { tensor } = await walk.constants.need(node, 1 - index, 'second operand');
+  const { tensor } = await network.constants.need(node, 1 - index, 'second operand');
   const { shape, elements } = tensor;
-  const axis = walk.layout === 'nchw' ? 3 : 1;
+  const axis = network.layout === 'nchw' ? 3 : 1;
   const onChannels = elements === 3 && shape.length >= axis && shape[shape.length - axis] === 3;
   if (elements !== 1 && !onChannels) throw node.wrong('second operand', 'one number or one a channel', shape);
-  const pairs = (await walk.constants.reader.numbers(tensor)).map((value) => of([value]));
+  const pairs = (await network.constants.reader.numbers(tensor)).map((value) => of([value]));
   if (!pairs.every(({ scale, offset }) => Number.isFinite(scale) && Number.isFinite(offset))) {
     throw node.refuse(`${shown(node.name)} makes infinite numbers of the input`);
   }
   const [scale, offset] = [pairs.map((pair) => pair.scale), pairs.map((pair) => pair.offset)];
-  walk.steps.push({ kind: 'affine', name: node.name, scale, offset });
+  network.steps.push({ kind: 'affine', name: node.name, scale, offset });
 }
 
 /** [n], [1, n], [n, 1, 1] and such as [n]. */
@@ -202,7 +209,7 @@ function asVector(tensor: OnnxTensor): OnnxTensor {
 }
 
 /** A mean and a variance that change nothing. */
-function unit({ constants }: OnnxWalk, near: OnnxTensor): { readonly zeros: OnnxTensor; readonly ones: OnnxTensor } {
+function unit({ constants }: OnnxNetwork, near: OnnxTensor): { readonly zeros: OnnxTensor; readonly ones: OnnxTensor } {
   if (near.elements > MAX_UNITS) {
     throw modelError(
       `Expected at most ${MAX_UNITS} numbers in ${shown(near.name)} of ${constants.reader.path} but it has ${near.elements}.`,
@@ -234,7 +241,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   Mul: multiply,
   Pad: pad,
   ReduceMean: reduceMean,
-  Relu: (walk, node) => walk.relu(node),
+  Relu: (network, node) => network.relu(node),
   Reshape: reshape,
   Softmax: softmax,
   Squeeze: squeeze,

@@ -1,6 +1,6 @@
 /**
  * Reads ONNX models: https://github.com/onnx/onnx/blob/main/docs/IR.md. The weights stay in the file; nodes, names and
- * small constants are decoded, and the nodes are followed from the input to the output (onnx-graph.ts).
+ * small constants are decoded, and the nodes are followed from the input to the output (follow.ts).
  */
 
 import { modelError } from '../../errors.js';
@@ -11,7 +11,8 @@ import { shown } from '../shared/shown.js';
 import { MAX_TENSORS } from '../shared/stored-tensor.js';
 import type { Family, WeightFile } from '../shared/weight-file.js';
 import { OnnxConstants } from './constants.js';
-import { OnnxWalk } from './graph.js';
+import { followNodes } from './follow.js';
+import { OnnxNetwork } from './network.js';
 import { type Attributes, OnnxNode } from './node.js';
 import {
   type AttributeMessage,
@@ -62,9 +63,9 @@ export async function readOnnx(file: RandomAccessFile): Promise<WeightFile> {
   const input = inputOf(graph, initializers, path);
   const shape = shapeOf(input);
   const constants = new OnnxConstants(initializers, nodes, reader);
-  const walk = new OnnxWalk(nodes, constants, { shape, inputSize: sideOf(shape, path) });
-  const steps = await walk.follow(input.name, new Set(graph.output.map(({ name }) => name)));
-  const inputSize = walk.inputSize;
+  const network = new OnnxNetwork(constants, { shape, inputSize: sideOf(shape, path) });
+  const steps = await followNodes(nodes, network, input.name, new Set(graph.output.map(({ name }) => name)));
+  const { inputSize } = network;
   const family = familyOf([...initializers.keys()], steps);
   return {
     path,

@@ -5,8 +5,8 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { NativeGraph } from '../../engine/addon.js';
 import { storedForms } from '../../engine/compile.js';
+import { NativeGraph } from '../../engine/native-graph.js';
 import { WeightLoader } from '../../engine/weight-loader.js';
 import { weightLayersOf } from '../../network/architecture.js';
 import type { Model } from '../../network/card.js';

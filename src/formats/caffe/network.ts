@@ -5,7 +5,7 @@ import { CONVOLUTIONS_PER_BLOCK, KERNEL_SIZE } from '../../network/architecture.
 import type { KernelOrder, NetworkStep } from '../shared/network-steps.js';
 import { shown } from '../shared/shown.js';
 import type { StoredTensor } from '../shared/stored-tensor.js';
-import type { CaffeLayer } from './read.js';
+import type { LayerMessage } from './proto.js';
 
 /** Product of the five 2x2 pools: pixels of the input for one of pool5. */
 const POOLED = 2 ** CONVOLUTIONS_PER_BLOCK.length;
@@ -16,10 +16,16 @@ const MAX = 0;
 /** PoolingParameter.RoundMode. */
 const CEIL = 0;
 
-export class CaffeLine {
+/** A layer, with its blobs where they lie in the file. */
+export interface CaffeLayer extends LayerMessage {
+  readonly blobs: readonly StoredTensor[];
+}
+
+/** The network as it grows: each layer that is added becomes a step. */
+export class CaffeNetwork {
   readonly steps: NetworkStep[] = [];
   inputSize: number | undefined;
-  /** Blobs that hold the data at this place of the line; `undefined` before the first layer of a net without inputs. */
+  /** Blobs that hold the data at this point of the network; `undefined` before the first layer of a net without inputs. */
   #data: ReadonlySet<string> | undefined;
   /** The data are one row, or have one place: an inner product flattens what it reads. */
   #flat = false;
@@ -191,13 +197,13 @@ const ENDS: ReadonlySet<string> = new Set(['Accuracy', 'Silence', 'SoftmaxWithLo
 const nothing = () => {};
 
 /** What is read, by Caffe's type. */
-const LAYERS: Readonly<Record<string, (line: CaffeLine, layer: CaffeLayer) => void>> = {
-  Convolution: (line, layer) => line.convolution(layer),
+const LAYERS: Readonly<Record<string, (network: CaffeNetwork, layer: CaffeLayer) => void>> = {
+  Convolution: (network, layer) => network.convolution(layer),
   Dropout: nothing,
-  Flatten: (line, layer) => line.flatten(layer),
-  InnerProduct: (line, layer) => line.innerProduct(layer),
-  Pooling: (line, layer) => line.pooling(layer),
-  ReLU: (line, layer) => line.relu(layer),
-  Softmax: (line, layer) => line.softmax(layer),
+  Flatten: (network, layer) => network.flatten(layer),
+  InnerProduct: (network, layer) => network.innerProduct(layer),
+  Pooling: (network, layer) => network.pooling(layer),
+  ReLU: (network, layer) => network.relu(layer),
+  Softmax: (network, layer) => network.softmax(layer),
   Split: nothing,
 };

@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { NativeGraph } from '../../src/engine/addon.js';
+import { NativeGraph } from '../../src/engine/native-graph.js';
 
 it('says so where the folder for temporary files cannot be written', () => {
   vi.stubEnv('TMPDIR', '/none');

@@ -1,31 +1,30 @@
 /**
- * The line of operators from the input of an ONNX graph to its output, as steps. Operators:
- * https://github.com/onnx/onnx/blob/main/docs/Operators.md. Exporters lay VGG-16 out in several ways: PyTorch keeps
- * [N, C, H, W] throughout, tf2onnx transposes from and to [N, H, W, C], and what they flatten follows from that.
+ * The network of an ONNX graph as steps. Exporters lay VGG-16 out in several ways: PyTorch keeps [N, C, H, W] throughout,
+ * tf2onnx transposes from and to [N, H, W, C], and what they flatten follows from that.
  */
 
-import { modelError } from '../../errors.js';
 import { CONVOLUTIONS_PER_BLOCK, KERNEL_SIZE } from '../../network/architecture.js';
 import type { BatchNormStep, ConvStep, DenseStep, KernelOrder, NetworkStep } from '../shared/network-steps.js';
 import { shown } from '../shared/shown.js';
 import type { StoredTensor } from '../shared/stored-tensor.js';
 import { type Constant, type OnnxConstants, stored } from './constants.js';
 import type { OnnxNode } from './node.js';
-import { OPERATORS } from './operators.js';
 
-/** How the data lie at a place of the line. */
+/** How the data lie between two steps. */
 export type DataLayout = 'nchw' | 'nhwc' | 'flat';
 
-interface Input {
+/** The input of the graph. */
+interface GraphInput {
   /** 0 for an axis that is free. */
   readonly shape: readonly number[] | undefined;
   readonly inputSize: number | undefined;
 }
 
-/** Reads the data's shape, or makes a copy for no further use: no part of the line. */
-const ASIDE: ReadonlySet<string> = new Set(['Shape', 'Size']);
+/** What an operator does to the network that its node stands in. `index`: which input of the node is the data. */
+export type Operator = (network: OnnxNetwork, node: OnnxNode, index: number) => void | Promise<void>;
 
-export class OnnxWalk {
+/** The network as it grows: the steps so far, and how the data lie after the last one. */
+export class OnnxNetwork {
   readonly steps: NetworkStep[] = [];
   layout: DataLayout;
   /** The data have one place: after a convolution over all of pool5. */
@@ -33,57 +32,14 @@ export class OnnxWalk {
   readonly inputSize: number | undefined;
   /** Images that the graph takes at once, where that is fixed. */
   readonly batch: number;
-  readonly #users = new Map<string, OnnxNode[]>();
 
   constructor(
-    readonly nodes: readonly OnnxNode[],
     readonly constants: OnnxConstants,
-    { shape, inputSize }: Input,
+    { shape, inputSize }: GraphInput,
   ) {
     this.layout = shape?.length === 4 && shape[3] === 3 && shape[1] !== 3 ? 'nhwc' : 'nchw';
     this.inputSize = inputSize;
     this.batch = shape?.[0] ?? 0;
-    for (const node of nodes) {
-      for (const name of new Set(node.inputs.filter((each) => each !== ''))) {
-        const users = this.#users.get(name) ?? [];
-        users.push(node);
-        this.#users.set(name, users);
-      }
-    }
-  }
-
-  /** The steps from the value `input` to the last one that is used or among `outputs`. */
-  async follow(input: string, outputs: ReadonlySet<string>): Promise<readonly NetworkStep[]> {
-    let value = input;
-    for (let count = 0; count <= this.nodes.length; count++) {
-      const users = (this.#users.get(value) ?? []).filter(({ op }) => !ASIDE.has(op));
-      const [node, other] = users;
-      if (node === undefined) {
-        this.#checkEnd(value, outputs);
-        return this.steps;
-      }
-      if (other !== undefined) {
-        throw node.refuse(`it branches: ${shown(node.name)} and ${shown(other.name)} read the same`);
-      }
-      await this.#visit(node, value);
-      value = node.outputs[0] ?? '';
-    }
-    throw this.#refuse('its nodes read their own outputs');
-  }
-
-  #checkEnd(value: string, outputs: ReadonlySet<string>): void {
-    if (!outputs.has(value)) throw this.#refuse(`nothing reads ${shown(value)}, and it is no output`);
-  }
-
-  #refuse(why: string): Error {
-    return modelError(`${this.constants.reader.path} is not a VGG-16: ${why}.`);
-  }
-
-  async #visit(node: OnnxNode, value: string): Promise<void> {
-    const operator = Object.hasOwn(OPERATORS, node.op) ? OPERATORS[node.op] : undefined;
-    if (operator === undefined)
-      throw node.refuse(`its node ${shown(node.name)} is a ${shown(node.op)}, which VGG-16 lacks`);
-    await operator(this, node, node.inputs.indexOf(value));
   }
 
   get last(): NetworkStep | undefined {
