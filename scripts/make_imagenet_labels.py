@@ -1,4 +1,4 @@
-"""Writes src/models/imagenet-labels.ts and imagenet-synsets.ts from torchvision's and timm's lists of the ImageNet classes.
+"""Writes src/models/imagenet/labels.ts and synsets.ts from torchvision's and timm's lists of the ImageNet classes.
 
     python scripts/make_imagenet_labels.py
 
@@ -10,9 +10,9 @@ import ast
 import importlib.util
 from pathlib import Path
 
-MODEL = Path(__file__).resolve().parent.parent / "src" / "model"
-TARGET = MODEL / "imagenet-labels.ts"
-SYNSETS_TARGET = MODEL / "imagenet-synsets.ts"
+IMAGENET = Path(__file__).resolve().parent.parent / "src" / "models" / "imagenet"
+TARGET = IMAGENET / "labels.ts"
+SYNSETS_TARGET = IMAGENET / "synsets.ts"
 HEADER = """/**
  * The 1,000 ImageNet categories in class order, as torchvision spells them: `torchvision/models/_meta.py`,
  * Copyright (c) Soumith Chintala 2016, BSD-3-Clause. Written by `scripts/make_imagenet_labels.py`.

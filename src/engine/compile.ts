@@ -1,10 +1,10 @@
 /** From a model and what is asked of it to a graph. */
 
 import { resolve } from 'node:path';
-import { requireInt8 } from '../formats/safetensors/int8.js';
 import { readRange, readTensor } from '../formats/weights/read.js';
 import { INPUT_CHANNELS, KERNEL_SIZE, weightLayersOf } from '../network/architecture.js';
 import type { Int8Weights, Model } from '../network/card.js';
+import { requireInt8 } from '../network/card.js';
 import { compileInt8Graph, type FirstLayer } from '../network/graph/int8.js';
 import {
   type CompiledGraph,

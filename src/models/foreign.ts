@@ -10,7 +10,7 @@ import type { Family, WeightFile } from '../formats/shared/weight-file.js';
 import type { Architecture } from '../network/architecture.js';
 import type { ModelCard } from '../network/card.js';
 import { PRESETS, type Preset, type PresetName } from '../network/preset.js';
-import { IMAGENET_LABELS } from './imagenet-labels.js';
+import { IMAGENET_LABELS } from './imagenet/labels.js';
 
 /** What each family's weights were trained with, and whose names they are, for messages. */
 const FAMILIES: Readonly<Record<Family, { readonly preset: PresetName; readonly owner: string }>> = {

@@ -1,5 +1,6 @@
 /** The card that travels with a set of weights: what it is, what it must be fed, what its outputs mean. */
 
+import { modelError } from '../errors.js';
 import type { Architecture } from './architecture.js';
 import type { Preset } from './preset.js';
 import type { FileRange, Weights } from './tensors.js';
@@ -40,4 +41,12 @@ export interface Int8Weights {
    * preset's divisor and std are in its kernel.
    */
   readonly kernels: Readonly<Record<string, { readonly integers: FileRange; readonly scale: readonly number[] }>>;
+}
+
+/** What int8 needs of a model. Throws MODEL_INVALID, and what to type, where it has none. */
+export function requireInt8({ card, int8 }: Model): Int8Weights {
+  if (int8 !== undefined) return int8;
+  throw modelError(`Expected a model with int8 weights and ranges but ${card.name} has none.`, {
+    hint: `vgg16 model quantize ${card.name} --calibrate IMAGES… -o FILE`,
+  });
 }

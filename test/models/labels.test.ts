@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { IMAGENET_LABELS } from '../../src/models/imagenet-labels.js';
+import { IMAGENET_LABELS } from '../../src/models/imagenet/labels.js';
 import { MAX_LABEL_CHARACTERS, parseLabels } from '../../src/models/labels.js';
 
 describe('parseLabels', () => {

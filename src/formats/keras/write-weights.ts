@@ -6,7 +6,7 @@ import type { Layer } from '../../network/architecture.js';
 import type { Model } from '../../network/card.js';
 import { TENSORFLOW_LAYOUT } from '../../network/tensors.js';
 import { writeError } from '../export/foreign-error.js';
-import { type LayerValues, layerValues } from '../shared/layer-values.js';
+import { type LayerArrays, readLayer } from '../export/layer-weights.js';
 import { kerasName } from './names.js';
 
 type Library = typeof import('h5wasm/node').default;
@@ -37,7 +37,7 @@ export async function writeCheckpoint(
       numbers.set(kind, number + 1);
       // Keras names the group after the layer's class, with a number from the second one on.
       const group = `layers/${kind}${number === 0 ? '' : `_${number}`}`;
-      writeLayer(file, group, kerasName(layer.name), await layerValues(model, layer.name, TENSORFLOW_LAYOUT));
+      writeLayer(file, group, kerasName(layer.name), await readLayer(model, layer.name, TENSORFLOW_LAYOUT));
     }
     file.close();
   } catch (error) {
@@ -48,7 +48,7 @@ export async function writeCheckpoint(
   if (size < expected) throw writeError('libhdf5', path, `expected ${expected} bytes but it has ${size}`);
 }
 
-function writeLayer(file: InstanceType<Library['File']>, path: string, name: string, values: LayerValues): void {
+function writeLayer(file: InstanceType<Library['File']>, path: string, name: string, values: LayerArrays): void {
   file.create_group(path);
   const variables = file.create_group(`${path}/vars`);
   variables.create_attribute('name', name);

@@ -11,10 +11,10 @@ import type { Preset } from '../../network/preset.js';
 import { TORCH_LAYOUT } from '../../network/tensors.js';
 import { TORCHVISION_MODULES } from '../../network/torch-modules.js';
 import { cardMetadata } from '../card/text.js';
+import { readLayer } from '../export/layer-weights.js';
 import { writeNewFile } from '../export/new-file.js';
 import type { ExportDType, ExportOptions } from '../export/options.js';
 import { encode } from '../safetensors/write.js';
-import { layerValues } from '../shared/layer-values.js';
 import { LENGTH_DELIMITED } from '../shared/protobuf.js';
 import { ATTRIBUTE, DATA_TYPE, FIELD, ONNX } from './proto.js';
 
@@ -52,7 +52,7 @@ export async function exportOnnx(model: Model, path: string, options: ExportOpti
     yield start(FIELD.model.graph, bytes);
     yield beginning;
     for (const { layer, kernelStart, biasStart } of weights) {
-      const { kernel, bias } = await layerValues(model, layer, TORCH_LAYOUT);
+      const { kernel, bias } = await readLayer(model, layer, TORCH_LAYOUT);
       yield* [kernelStart, encode(kernel, dtype), biasStart, encode(bias, dtype)];
     }
     yield end;

@@ -11,10 +11,10 @@ import { TORCH_LAYOUT } from '../../network/tensors.js';
 import { TORCHVISION_MODULES } from '../../network/torch-modules.js';
 import { CARD_RECORD, cardMetadata } from '../card/text.js';
 import { checkOutputs } from '../export/check.js';
+import { type LayerArrays, readLayer } from '../export/layer-weights.js';
 import type { ExportDType, ExportOptions } from '../export/options.js';
 import { writeZip } from '../export/zip-file.js';
 import { encode } from '../safetensors/write.js';
-import { type LayerValues, layerValues } from '../shared/layer-values.js';
 
 /** Root folder of the records; torch takes any. */
 const ROOT = 'vgg16';
@@ -53,13 +53,13 @@ export async function exportPytorch(model: Model, path: string, options: ExportO
   add(CARD_RECORD, Buffer.from(JSON.stringify(cardMetadata(model.card))));
   const bytes = options.dtype === 'f32' ? 4 : 2;
   // One layer at a time: its two records come one after the other.
-  let current: { readonly index: number; readonly values: Promise<LayerValues> } | undefined;
+  let current: { readonly index: number; readonly values: Promise<LayerArrays> } | undefined;
   tensors.forEach(({ shape }, i) => {
     const size = shape.reduce((product, n) => product * n, bytes);
     zip.addReadStreamLazy(`${ROOT}/data/${i}`, { ...TIME, size }, (give) => {
       const index = Math.floor(i / 2);
       if (current?.index !== index) {
-        current = { index, values: layerValues(model, layers[index]?.name ?? '', TORCH_LAYOUT) };
+        current = { index, values: readLayer(model, layers[index]?.name ?? '', TORCH_LAYOUT) };
       }
       current.values.then(
         ({ kernel, bias }) => give(null, Readable.from([encode(i % 2 === 0 ? kernel : bias, options.dtype)])),

@@ -60,14 +60,6 @@ export function withInt8(model: Model, file: WeightFile): Model {
   return { ...model, weights: { ...model.weights, [name]: { ...weights, kernel } }, int8: { ranges, kernels } };
 }
 
-/** What int8 needs of a model. Throws MODEL_INVALID, and what to type, where it has none. */
-export function requireInt8({ card, int8 }: Model): Int8Weights {
-  if (int8 !== undefined) return int8;
-  throw modelError(`Expected a model with int8 weights and ranges but ${card.name} has none.`, {
-    hint: `vgg16 model quantize ${card.name} --calibrate IMAGES… -o FILE`,
-  });
-}
-
 /** The first kernel is stored for bytes; as numbers it is for what the preset makes of them. */
 function unfolded(of: TensorSource, { card }: Model): TensorSource {
   const { divisor, std } = card.preset;

@@ -11,8 +11,8 @@ import { TORCHVISION_MODULES } from '../../network/torch-modules.js';
 import { CARD_KEY, VERSION_KEY } from '../card/parse.js';
 import { cardMetadata } from '../card/text.js';
 import { checkOutputs } from '../export/check.js';
+import { readLayer } from '../export/layer-weights.js';
 import type { ExportDType, ExportOptions } from '../export/options.js';
-import { layerValues } from '../shared/layer-values.js';
 import { type TensorEntry, writeTensors } from './file.js';
 
 /** The dtype in the format's own words. */
@@ -71,7 +71,7 @@ async function write(model: Model, path: string, convention: Convention): Promis
   });
   const data = async function* () {
     for (const { name } of layers) {
-      const { kernel, bias } = await layerValues(model, name, layout);
+      const { kernel, bias } = await readLayer(model, name, layout);
       for (const values of [kernel, bias]) yield encode(values, dtype);
     }
   };

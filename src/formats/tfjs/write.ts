@@ -11,10 +11,10 @@ import { type Architecture, INPUT_CHANNELS, type Layer, layersOf } from '../../n
 import type { Model } from '../../network/card.js';
 import { TENSORFLOW_LAYOUT } from '../../network/tensors.js';
 import { cardMetadata } from '../card/text.js';
+import { readLayer } from '../export/layer-weights.js';
 import type { ExportOptions } from '../export/options.js';
 import { kerasName } from '../keras/names.js';
 import { encode } from '../safetensors/write.js';
-import { layerValues } from '../shared/layer-values.js';
 
 /** Of one file, in bytes: what the format's own converter takes, so that browsers cache each. */
 const SHARD_BYTES = 4 * 1024 * 1024;
@@ -39,7 +39,7 @@ export async function exportTfjs(model: Model, path: string, options: ExportOpti
   try {
     for (const { name, kernelShape } of layers) {
       if (kernelShape === undefined) continue;
-      const { kernel, bias } = await layerValues(model, name, TENSORFLOW_LAYOUT);
+      const { kernel, bias } = await readLayer(model, name, TENSORFLOW_LAYOUT);
       for (const values of [kernel, bias]) await writer.write(encode(values, dtype), signal);
     }
   } finally {

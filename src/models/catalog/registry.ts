@@ -5,7 +5,7 @@
 
 import type { ModelCard } from '../../network/card.js';
 import { PRESETS, type Preset, TORCHVISION_FEATURES } from '../../network/preset.js';
-import { IMAGENET_LABELS } from '../imagenet-labels.js';
+import { IMAGENET_LABELS } from '../imagenet/labels.js';
 
 export interface PublishedHash {
   readonly algorithm: 'sha256' | 'sha384' | 'md5';

@@ -1,8 +1,8 @@
 /** Describe a model: its structure in numbers, and what its card says. */
 
 import { modelHash } from '../../models/catalog/model-hash.js';
-import { IMAGENET_LABELS } from '../../models/imagenet-labels.js';
-import { IMAGENET_SYNSETS } from '../../models/imagenet-synsets.js';
+import { IMAGENET_LABELS } from '../../models/imagenet/labels.js';
+import { IMAGENET_SYNSETS } from '../../models/imagenet/synsets.js';
 import { type OpenOptions, openModel } from '../../models/open.js';
 import { type Architecture, vgg16 } from '../../network/architecture.js';
 import type { ModelCard } from '../../network/card.js';

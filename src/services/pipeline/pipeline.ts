@@ -2,7 +2,6 @@
 
 import { Engine, type OutputRequest, type Outputs } from '../../engine/engine.js';
 import type { ImageError } from '../../errors.js';
-import { requireInt8 } from '../../formats/safetensors/int8.js';
 import type { ImageFile, ImageList } from '../../images/list/find.js';
 import { identityOf } from '../../images/list/identity.js';
 import { type DecodeMode, type ImageDetails, type LoadedImage, loadWithDetails } from '../../images/load.js';
@@ -11,6 +10,7 @@ import { modelHash } from '../../models/catalog/model-hash.js';
 import { type OpenOptions, openModel } from '../../models/open.js';
 import { INPUT_CHANNELS } from '../../network/architecture.js';
 import type { Model, ModelCard } from '../../network/card.js';
+import { requireInt8 } from '../../network/card.js';
 import { checkRequests } from '../../network/layer-names.js';
 import { beforeRelu } from '../../network/output-request.js';
 import type { FailedRow, KeptRow, RowBase } from '../../output/rows/records.js';

@@ -1,7 +1,7 @@
 /** Images, and the numbers that models make of them, to compare exports with. */
 
 import { Session } from '../../../src/engine/session.js';
-import { layerValues } from '../../../src/formats/shared/layer-values.js';
+import { readLayer } from '../../../src/formats/export/layer-weights.js';
 import { weightLayersOf } from '../../../src/network/architecture.js';
 import type { Model } from '../../../src/network/card.js';
 import type { Preset } from '../../../src/network/preset.js';
@@ -53,7 +53,7 @@ export function maxDifference(actual: ArrayLike<number>, expected: ArrayLike<num
 /** Whether two models have the same weights, bit for bit. */
 export async function sameWeights(a: Model, b: Model): Promise<boolean> {
   for (const { name } of weightLayersOf(b.card.architecture)) {
-    const [one, other] = [await layerValues(a, name, 'hwio/hwc'), await layerValues(b, name, 'hwio/hwc')];
+    const [one, other] = [await readLayer(a, name, 'hwio/hwc'), await readLayer(b, name, 'hwio/hwc')];
     if (!sameBits(one.kernel, other.kernel) || !sameBits(one.bias, other.bias)) return false;
   }
   return true;

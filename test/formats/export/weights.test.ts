@@ -4,10 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { readLayer } from '../../../src/formats/export/layer-weights.js';
 import type { ExportOptions } from '../../../src/formats/export/options.js';
 import { exportPytorch } from '../../../src/formats/pytorch/write.js';
 import { exportSafetensors } from '../../../src/formats/safetensors/write.js';
-import { layerValues } from '../../../src/formats/shared/layer-values.js';
 import { type OpenOptions, openModel } from '../../../src/models/open.js';
 import { layersOf, weightLayersOf } from '../../../src/network/architecture.js';
 import { importModel } from '../../../src/services/model/import.js';
@@ -28,7 +28,7 @@ async function valuesOf(path: string): Promise<ReadonlyMap<string, readonly Floa
   const model = await openModel(path, options);
   const values = new Map<string, readonly Float32Array[]>();
   for (const { name } of weightLayersOf(model.card.architecture)) {
-    const { kernel, bias } = await layerValues(model, name, 'hwio/hwc');
+    const { kernel, bias } = await readLayer(model, name, 'hwio/hwc');
     values.set(name, [kernel, bias]);
   }
   return values;
@@ -141,5 +141,5 @@ it.skipIf(torch === undefined)('PyTorch (skipped without) reads what is written 
 it('a layer that has no weights is refused', async () => {
   const model = await openModel(SOURCE, options);
   expect(layersOf(model.card.architecture).some(({ name }) => name === 'pool5')).toBe(true);
-  await expect(layerValues(model, 'pool5', 'hwio/hwc')).rejects.toThrow('pool5');
+  await expect(readLayer(model, 'pool5', 'hwio/hwc')).rejects.toThrow('pool5');
 });

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Session } from '../../../src/engine/session.js';
 import { configureTensorFlow } from '../../../src/engine/tensorflow.js';
+import { readLayer } from '../../../src/formats/export/layer-weights.js';
 import { kerasName } from '../../../src/formats/keras/names.js';
 import { exportKeras } from '../../../src/formats/keras/write.js';
-import { layerValues } from '../../../src/formats/shared/layer-values.js';
 import { openModel } from '../../../src/models/open.js';
 import { weightLayersOf } from '../../../src/network/architecture.js';
 import type { Model } from '../../../src/network/card.js';
@@ -69,7 +69,7 @@ describe('exportKeras', () => {
     const again = await openModel(path, options);
     expect(again.card).toEqual(model.card);
     for (const { name } of weightLayersOf(model.card.architecture)) {
-      expect(await layerValues(again, name, 'hwio/hwc')).toEqual(await layerValues(model, name, 'hwio/hwc'));
+      expect(await readLayer(again, name, 'hwio/hwc')).toEqual(await readLayer(model, name, 'hwio/hwc'));
     }
   });
 

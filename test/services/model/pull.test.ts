@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { recognize } from '../../../src/models/catalog/known.js';
 import { KNOWN_WEIGHTS, type KnownWeights } from '../../../src/models/catalog/registry.js';
-import { IMAGENET_LABELS } from '../../../src/models/imagenet-labels.js';
+import { IMAGENET_LABELS } from '../../../src/models/imagenet/labels.js';
 import { openModel } from '../../../src/models/open.js';
 import { checkRequests } from '../../../src/network/layer-names.js';
 import { listModels } from '../../../src/services/model/list.js';

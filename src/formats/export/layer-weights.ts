@@ -1,13 +1,13 @@
-/** The weights of a layer as numbers, in the axis order that a format wants. */
+/** The weights of a layer as arrays of numbers, in the axis order that a format wants. */
 
 import { layersOf, weightLayersOf } from '../../network/architecture.js';
 import type { Model } from '../../network/card.js';
 import type { WeightLayout } from '../../network/tensors.js';
 import { isOutputFirst } from '../../network/tensors.js';
+import { permute } from '../shared/permute.js';
 import { readTensor } from '../weights/read.js';
-import { permute } from './permute.js';
 
-export interface LayerValues {
+export interface LayerArrays {
   /** By the layout: [3, 3, in, out] and [in, out], or [out, in, 3, 3] and [out, in]. */
   readonly kernelShape: readonly number[];
   readonly kernel: Float32Array;
@@ -16,7 +16,7 @@ export interface LayerValues {
 }
 
 /** Reads one layer. At its largest (fc6) that is 411 MB, and as much again while it is put into another order. */
-export async function layerValues(model: Model, name: string, layout: WeightLayout): Promise<LayerValues> {
+export async function readLayer(model: Model, name: string, layout: WeightLayout): Promise<LayerArrays> {
   const layer = weightLayersOf(model.card.architecture).find((each) => each.name === name);
   const weights = model.weights[name];
   if (layer === undefined || weights === undefined)
