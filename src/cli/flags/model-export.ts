@@ -1,9 +1,7 @@
 /** Into what a model is exported. */
 
+import { EXPORT_FORMATS } from '../../models/export-formats.js';
 import { filled, group, oneOf, parseDecimal, repeatable, value } from './values.js';
-
-/** The formats of `model export`. */
-export const EXPORT_FORMATS = ['savedmodel', 'onnx', 'safetensors', 'pytorch', 'tfjs', 'keras'] as const;
 
 export const exportModelFlags = group('EXPORT', {
   format: value(oneOf(EXPORT_FORMATS), {

@@ -4,10 +4,11 @@ import { extname } from 'node:path';
 import { ExitCode, RunError, usageError } from '../../errors.js';
 import type { ExportDType } from '../../formats/export/options.js';
 import { IMAGE_EXTENSIONS } from '../../images/list/extensions.js';
+import { type ExportFormat, FOLDER_FORMATS, formatOfExtension } from '../../models/export-formats.js';
 import type { OpenOptions } from '../../models/open.js';
 import { checkOutput } from '../../output/files/atomic.js';
 import { printable } from '../../output/printable.js';
-import { type ExportedModel, type ExportFormat, exportModel } from '../../services/model/export.js';
+import { type ExportedModel, exportModel } from '../../services/model/export.js';
 import type { VerifiedExport } from '../../services/model/verify-export.js';
 import { DEFAULT_MAX_PIXELS } from '../flags/run.js';
 import type { Session } from '../run/image-run.js';
@@ -29,23 +30,12 @@ export interface ExportModelFlags extends Omit<ModelFlags, 'model'> {
   readonly quiet?: boolean | undefined;
 }
 
-const BY_EXTENSION: Readonly<Record<string, ExportFormat>> = {
-  '.onnx': 'onnx',
-  '.safetensors': 'safetensors',
-  '.pth': 'pytorch',
-  '.pt': 'pytorch',
-  '.keras': 'keras',
-};
-
-/** Formats that are a folder. */
-const FOLDERS: readonly ExportFormat[] = ['savedmodel', 'tfjs'];
-
 export async function runExportModel(model: string, flags: ExportModelFlags, session: Session): Promise<ExitCode> {
   const { output } = flags;
   if (output === undefined) {
     throw usageError('Expected --output PATH for the exported model but received none.', 'Add -o vgg16.onnx.');
   }
-  const format = flags.format ?? BY_EXTENSION[extname(output).toLowerCase()];
+  const format = flags.format ?? formatOfExtension(extname(output));
   if (format === undefined) {
     throw usageError(
       `Expected --format with an --output whose name does not say it, ${output}.`,
@@ -66,7 +56,7 @@ interface Run {
 
 async function exported({ model, format, output, flags, session, signal }: Run): Promise<ExitCode> {
   const force = flags.force === true;
-  await (FOLDERS.includes(format) ? checkModelFolder(output, { force }) : checkOutput(output, { force }));
+  await (FOLDER_FORMATS.includes(format) ? checkModelFolder(output, { force }) : checkOutput(output, { force }));
   const open = await openOptions({ ...flags, model }, session.cacheDir, signal);
   const outputs = flags.outputs?.split(',').map((name) => name.trim()) ?? [];
   const written = await exportModel({

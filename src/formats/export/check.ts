@@ -2,10 +2,10 @@
 
 import { usageError } from '../../errors.js';
 import type { Model } from '../../network/card.js';
-import type { ExportOptions } from './options.js';
+import type { ExporterOptions } from './options.js';
 
 /** For formats that hold weights and no network: they cannot say which layers to give. */
-export function checkOutputs(format: string, { card }: Model, { outputs }: ExportOptions): void {
+export function checkOutputs(format: string, { card }: Model, { outputs }: ExporterOptions): void {
   const last = card.architecture.classifier === null ? 'pool5' : 'fc8';
   if (outputs.length === 1 && outputs[0] === last) return;
   throw usageError(

@@ -4,7 +4,7 @@ import type { Model } from '../../network/card.js';
 
 export type ExportDType = 'f32' | 'f16' | 'bf16';
 
-export interface ExportOptions {
+export interface ExporterOptions {
   /** Layers whose values the exported network gives, by the paper's names in the order of the network: fc7, fc8. */
   readonly outputs: readonly string[];
   /** In which the weights are stored. */
@@ -17,4 +17,4 @@ export interface ExportOptions {
  * Writes `model` at `path`, where nothing is yet: a file, or a folder for formats that are one. Throws the system's errors
  * as they are and leaves what it has written so far; whoever calls it deletes that, and syncs it to disk.
  */
-export type Exporter = (model: Model, path: string, options: ExportOptions) => Promise<void>;
+export type Exporter = (model: Model, path: string, options: ExporterOptions) => Promise<void>;

@@ -9,7 +9,7 @@ import { usageError } from '../../errors.js';
 import { type Architecture, INPUT_CHANNELS, type Layer, layersOf } from '../../network/architecture.js';
 import type { Model } from '../../network/card.js';
 import { CARD_RECORD, cardMetadata } from '../card/text.js';
-import type { ExportOptions } from '../export/options.js';
+import type { ExporterOptions } from '../export/options.js';
 import { writeZip } from '../export/zip-file.js';
 import { kerasName } from './names.js';
 import { writeCheckpoint } from './write-weights.js';
@@ -24,7 +24,7 @@ const ENTRY = { mtime: new Date(1980, 0, 1), mode: 0o100644, compress: false } a
 const INPUT = 'input_1';
 
 /** `keras.models.load_model(path).predict(images)`, [N, S, S, 3], prepared as the card's preset says. */
-export async function exportKeras(model: Model, path: string, options: ExportOptions): Promise<void> {
+export async function exportKeras(model: Model, path: string, options: ExporterOptions): Promise<void> {
   const { outputs, dtype, signal } = options;
   if (dtype !== 'f32') {
     throw usageError(

@@ -13,7 +13,7 @@ import { TORCHVISION_MODULES } from '../../network/torch-modules.js';
 import { cardMetadata } from '../card/text.js';
 import { readLayer } from '../export/layer-weights.js';
 import { writeNewFile } from '../export/new-file.js';
-import type { ExportDType, ExportOptions } from '../export/options.js';
+import type { ExportDType, ExporterOptions } from '../export/options.js';
 import { encode } from '../safetensors/write.js';
 import { LENGTH_DELIMITED } from '../shared/protobuf.js';
 import { ATTRIBUTE, DATA_TYPE, FIELD, ONNX } from './proto.js';
@@ -33,7 +33,7 @@ const TYPES: Readonly<Record<ExportDType, readonly [type: number, bytes: number]
   bf16: [DATA_TYPE.BFLOAT16, 2],
 };
 
-export async function exportOnnx(model: Model, path: string, options: ExportOptions): Promise<void> {
+export async function exportOnnx(model: Model, path: string, options: ExporterOptions): Promise<void> {
   const { outputs, dtype, signal } = options;
   const all = layersOf(model.card.architecture);
   const layers = all.slice(0, all.findLastIndex(({ name }) => outputs.includes(name)) + 1);

@@ -12,7 +12,7 @@ import { TORCHVISION_MODULES } from '../../network/torch-modules.js';
 import { CARD_RECORD, cardMetadata } from '../card/text.js';
 import { checkOutputs } from '../export/check.js';
 import { type LayerArrays, readLayer } from '../export/layer-weights.js';
-import type { ExportDType, ExportOptions } from '../export/options.js';
+import type { ExportDType, ExporterOptions } from '../export/options.js';
 import { writeZip } from '../export/zip-file.js';
 import { encode } from '../safetensors/write.js';
 
@@ -34,7 +34,7 @@ interface Tensor {
 }
 
 /** `torch.load(path)` gives an OrderedDict that `torchvision.models.vgg16().load_state_dict` takes. */
-export async function exportPytorch(model: Model, path: string, options: ExportOptions): Promise<void> {
+export async function exportPytorch(model: Model, path: string, options: ExporterOptions): Promise<void> {
   checkOutputs('pytorch', model, options);
   const layers = weightLayersOf(model.card.architecture);
   const tensors = layers.flatMap(({ name, kernelShape }): Tensor[] => {

@@ -12,7 +12,7 @@ import type { Model } from '../../network/card.js';
 import { TENSORFLOW_LAYOUT } from '../../network/tensors.js';
 import { cardMetadata } from '../card/text.js';
 import { readLayer } from '../export/layer-weights.js';
-import type { ExportOptions } from '../export/options.js';
+import type { ExporterOptions } from '../export/options.js';
 import { kerasName } from '../keras/names.js';
 import { encode } from '../safetensors/write.js';
 
@@ -23,7 +23,7 @@ const SHARD_BYTES = 4 * 1024 * 1024;
 const INPUT = 'input_1';
 
 /** In a browser: `model.predict(images)`, [N, S, S, 3], prepared as the card's preset says. */
-export async function exportTfjs(model: Model, path: string, options: ExportOptions): Promise<void> {
+export async function exportTfjs(model: Model, path: string, options: ExporterOptions): Promise<void> {
   const { outputs, dtype, signal } = options;
   if (dtype === 'bf16') {
     throw usageError(

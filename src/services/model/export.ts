@@ -3,25 +3,14 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { usageError } from '../../errors.js';
-import type { ExportDType, Exporter } from '../../formats/export/options.js';
+import type { ExportDType } from '../../formats/export/options.js';
+import { type ExportFormat, exporterOf } from '../../models/export-formats.js';
 import { type OpenOptions, openModel } from '../../models/open.js';
 import { type Architecture, layersOf } from '../../network/architecture.js';
 import type { ModelCard } from '../../network/card.js';
 import { findLayer, LAYER_CHOICES, parseLayer } from '../../network/layer-names.js';
 import { writeWhole } from '../../output/files/draft.js';
 import { checkReplaceable } from './export-folder.js';
-
-/** The formats of `model export`; each module is loaded when it is asked for. */
-const EXPORTERS = {
-  savedmodel: async () => (await import('../../formats/savedmodel/write.js')).exportSavedmodel,
-  onnx: async () => (await import('../../formats/onnx/write.js')).exportOnnx,
-  safetensors: async () => (await import('../../formats/safetensors/write.js')).exportSafetensors,
-  pytorch: async () => (await import('../../formats/pytorch/write.js')).exportPytorch,
-  tfjs: async () => (await import('../../formats/tfjs/write.js')).exportTfjs,
-  keras: async () => (await import('../../formats/keras/write.js')).exportKeras,
-} as const satisfies Record<string, () => Promise<Exporter>>;
-
-export type ExportFormat = keyof typeof EXPORTERS;
 
 export interface ExportModelOptions {
   /** A known name or a weight file of any format. */
@@ -51,7 +40,7 @@ export async function exportModel(options: ExportModelOptions): Promise<Exported
   const { format, output, dtype, force, signal } = options;
   const model = await openModel(options.model, options.open);
   const outputs = outputLayers(model.card, options.outputs);
-  const write: Exporter = await EXPORTERS[format]();
+  const write = await exporterOf(format);
   await writeWhole(output, { replace: force, mayReplace: checkReplaceable, signal }, (path) =>
     write(model, path, { outputs, dtype, signal }),
   );

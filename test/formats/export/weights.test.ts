@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readLayer } from '../../../src/formats/export/layer-weights.js';
-import type { ExportOptions } from '../../../src/formats/export/options.js';
+import type { ExporterOptions } from '../../../src/formats/export/options.js';
 import { exportPytorch } from '../../../src/formats/pytorch/write.js';
 import { exportSafetensors } from '../../../src/formats/safetensors/write.js';
 import { type OpenOptions, openModel } from '../../../src/models/open.js';
@@ -19,7 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const options: OpenOptions = { seed: 0, cacheDir: folder, env: {} };
 const SOURCE = modelFixture('slim-torchvision.pth');
-const WHOLE: ExportOptions = { outputs: ['fc8'], dtype: 'f32' };
+const WHOLE: ExporterOptions = { outputs: ['fc8'], dtype: 'f32' };
 let count = 0;
 const target = (extension: string) => join(folder, `${count++}.${extension}`);
 
@@ -35,9 +35,9 @@ async function valuesOf(path: string): Promise<ReadonlyMap<string, readonly Floa
 }
 
 const WRITERS = {
-  pth: async (path: string, more: Partial<ExportOptions> = {}) =>
+  pth: async (path: string, more: Partial<ExporterOptions> = {}) =>
     exportPytorch(await openModel(SOURCE, options), path, { ...WHOLE, ...more }),
-  safetensors: async (path: string, more: Partial<ExportOptions> = {}) =>
+  safetensors: async (path: string, more: Partial<ExporterOptions> = {}) =>
     exportSafetensors(await openModel(SOURCE, options), path, { ...WHOLE, ...more }),
   'own.safetensors': async (path: string) => {
     await importModel({ model: SOURCE, open: options, output: path, replace: false });

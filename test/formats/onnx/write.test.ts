@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { configureTensorFlow } from '../../../src/engine/tensorflow.js';
-import type { ExportDType, ExportOptions } from '../../../src/formats/export/options.js';
+import type { ExportDType, ExporterOptions } from '../../../src/formats/export/options.js';
 import { openOnnx, runOnnx } from '../../../src/formats/onnx/run.js';
 import { exportOnnx } from '../../../src/formats/onnx/write.js';
 import { permute } from '../../../src/formats/shared/permute.js';
@@ -19,7 +19,7 @@ configureTensorFlow({ threads: 2 });
 
 const folder = temporaryFolder();
 const OPTIONS: OpenOptions = { seed: 0, cacheDir: folder, env: {} };
-const WHOLE: ExportOptions = { outputs: ['fc8'], dtype: 'f32' };
+const WHOLE: ExporterOptions = { outputs: ['fc8'], dtype: 'f32' };
 let count = 0;
 const target = (): string => join(folder, `${count++}.onnx`);
 
@@ -38,7 +38,7 @@ const source = async (name: string = SOURCES['PyTorch weights']): Promise<Model>
   return { ...model, card: { ...model.card, architecture, preset: { ...model.card.preset, resize: 73, crop: 64 } } };
 };
 
-const exported = async (model: Model, options: Partial<ExportOptions> = {}): Promise<string> => {
+const exported = async (model: Model, options: Partial<ExporterOptions> = {}): Promise<string> => {
   const path = target();
   await exportOnnx(model, path, { ...WHOLE, ...options });
   return path;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NamedTensorMap } from '@tensorflow/tfjs-node';
 import { describe, expect, it } from 'vitest';
+import { saveVariables } from '../../../src/engine/save-variables.js';
 import { configureTensorFlow, loadTensorFlow } from '../../../src/engine/tensorflow.js';
 import type { ExportDType } from '../../../src/formats/export/options.js';
 import { exportSavedmodel } from '../../../src/formats/savedmodel/write.js';
@@ -43,7 +44,7 @@ async function slimBgr(): Promise<Model> {
 
 async function exported(model: Model, outputs: readonly string[], dtype: ExportDType = 'f32'): Promise<string> {
   const path = join(folder, `saved-${count++}`);
-  await exportSavedmodel(model, path, { outputs, dtype });
+  await exportSavedmodel(model, path, { outputs, dtype }, saveVariables);
   return path;
 }
 

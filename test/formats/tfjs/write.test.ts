@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { configureTensorFlow, loadTensorFlow } from '../../../src/engine/tensorflow.js';
-import type { ExportOptions } from '../../../src/formats/export/options.js';
+import type { ExporterOptions } from '../../../src/formats/export/options.js';
 import { exportTfjs } from '../../../src/formats/tfjs/write.js';
 import { openModel } from '../../../src/models/open.js';
 import { vgg16 } from '../../../src/network/architecture.js';
@@ -21,7 +21,7 @@ import { failure, modelFixture, temporaryFolder } from '../files.js';
 configureTensorFlow({ threads: 2 });
 
 const folder = temporaryFolder();
-const WHOLE: ExportOptions = { outputs: ['fc8'], dtype: 'f32' };
+const WHOLE: ExporterOptions = { outputs: ['fc8'], dtype: 'f32' };
 let count = 0;
 const target = () => join(folder, `tfjs-${count++}`);
 const open = (path: string) => openModel(path, { seed: 0, cacheDir: tmpdir(), env: {} });
