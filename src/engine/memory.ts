@@ -6,6 +6,7 @@ import { type Architecture, type Layer, layersOf } from '../network/architecture
 import { findLayer, outputSpecOf } from '../network/layer-names.js';
 import type { OutputRequest } from '../network/output-request.js';
 import type { Arithmetic } from '../network/precision.js';
+import { elementCount } from '../shape.js';
 
 export const MIB = 2 ** 20;
 export const GIB = 2 ** 30;
@@ -84,11 +85,11 @@ export function networkMemory(
   const layers = layersUntil(architecture, outputs);
   const parameters = layers.reduce((sum, layer) => sum + layer.parameters, 0);
   const weights = parameters * VARIABLE_BYTES[arithmetic];
-  const pixels = INPUT_COPIES * product(layers[0]?.inputShape ?? []);
+  const pixels = INPUT_COPIES * elementCount(layers[0]?.inputShape ?? []);
   const results = outputs.map((output) => {
     if (output.kind !== 'layer') return 0;
     const { shape, dtype } = outputSpecOf(architecture, output);
-    return OUTPUT_COPIES * product(shape) * (dtype === 'f16' ? 2 : 4);
+    return OUTPUT_COPIES * elementCount(shape) * (dtype === 'f16' ? 2 : 4);
   });
   return {
     loading: weights + parameters * FEED_BYTES,
@@ -107,7 +108,7 @@ export function activationBytes(
   outputs: readonly OutputRequest[] = [{ kind: 'top_k', k: 1 }],
 ): number {
   const values = layersUntil(architecture, outputs).map(({ inputShape, outputShape }) => {
-    const [before, after] = [product(inputShape), product(outputShape)];
+    const [before, after] = [elementCount(inputShape), elementCount(outputShape)];
     return before + after + Math.max(before, after);
   });
   return ACTIVATION_BYTES[arithmetic] * Math.max(...values);
@@ -118,8 +119,4 @@ function layersUntil(architecture: Architecture, outputs: readonly OutputRequest
   if (architecture.classifier === null && outputs.some(({ kind }) => kind === 'top_k')) return all;
   const last = outputs.map((output) => findLayer(architecture, output.kind === 'layer' ? output.layer : 'fc8').name);
   return all.slice(0, all.findLastIndex(({ name }) => last.includes(name)) + 1);
-}
-
-function product(shape: readonly number[]): number {
-  return shape.reduce((all, size) => all * size, 1);
 }

@@ -6,6 +6,7 @@ import type { Model } from '../network/card.js';
 import type { Node } from '../network/graph/builder.js';
 import type { Feed } from '../network/graph/feed.js';
 import { groupFeeds } from '../network/graph/loads.js';
+import { elementCount } from '../shape.js';
 import { mapOrdered } from '../stream.js';
 import type { FeedTensor } from './addon.js';
 import type { NativeGraph } from './native-graph.js';
@@ -77,7 +78,7 @@ async function readFeed(model: Model, { layer, part, shape, type }: Feed): Promi
     if (kernel === undefined) throw modelError(`Expected int8 weights of ${layer} but ${model.card.name} has none.`);
     return { shape, data: new Uint8Array(await readRange(kernel.integers)) };
   }
-  const elements = shape.reduce((product, size) => product * size, 1);
+  const elements = elementCount(shape);
   if (type === 'f32') return { shape, data: await readTensor(source, elements) };
   const data = await readBytes(source, elements);
   return { shape: [...shape, data.length / elements], data };

@@ -4,6 +4,7 @@ import { layersOf, weightLayersOf } from '../../network/architecture.js';
 import type { Model } from '../../network/card.js';
 import type { WeightLayout } from '../../network/tensors.js';
 import { isOutputFirst } from '../../network/tensors.js';
+import { elementCount } from '../../shape.js';
 import { permute } from '../shared/permute.js';
 import { readTensor } from '../weights/read.js';
 
@@ -21,7 +22,7 @@ export async function readLayer(model: Model, name: string, layout: WeightLayout
   const weights = model.weights[name];
   if (layer === undefined || weights === undefined)
     throw new Error(`Expected a layer with weights but received ${name}.`);
-  const size = layer.kernelShape.reduce((product, n) => product * n, 1);
+  const size = elementCount(layer.kernelShape);
   const bias = await readTensor(weights.bias, layer.kernelShape.at(-1) as number);
   const values = await readTensor(weights.kernel, size);
   const pool = name === 'fc6' ? poolShape(model) : undefined;

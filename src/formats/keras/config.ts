@@ -4,6 +4,7 @@
  */
 
 import { modelError } from '../../errors.js';
+import { elementCount } from '../../shape.js';
 import type { NetworkStep } from '../shared/network-steps.js';
 import { shown } from '../shared/shown.js';
 import type { StoredTensor } from '../shared/stored-tensor.js';
@@ -242,7 +243,7 @@ class LayerReader {
 
   async #stored(layer: KerasLayer, weight: string): Promise<readonly number[]> {
     const { shape, place, name } = this.#weight(layer, weight);
-    const count = shape.reduce((product, size) => product * size, 1);
+    const count = elementCount(shape);
     if (place === undefined || (count !== 1 && count !== 3))
       throw this.#refuse(`expected three numbers in ${shown(name)}`);
     return Array.from(await readTensor({ kind: 'stored', place, shape }, count));

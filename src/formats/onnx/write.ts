@@ -10,6 +10,7 @@ import type { Model, ModelCard } from '../../network/card.js';
 import type { Preset } from '../../network/preset.js';
 import { TORCH_LAYOUT } from '../../network/tensors.js';
 import { TORCHVISION_MODULES } from '../../network/torch-modules.js';
+import { elementCount } from '../../shape.js';
 import { cardMetadata } from '../card/text.js';
 import { readLayer } from '../export/layer-weights.js';
 import { writeNewFile } from '../export/new-file.js';
@@ -209,7 +210,7 @@ function weightsOf({ name, kernelShape }: Layer, dtype: ExportDType): readonly L
 /** An initializer up to its data, which are its last field. */
 function tensorStart(name: string, dims: readonly number[], dtype: ExportDType) {
   const [dataType, size] = TYPES[dtype];
-  const dataBytes = dims.reduce((product, n) => product * n, size);
+  const dataBytes = elementCount(dims) * size;
   const tensor = ONNX.TensorProto.encode({ dims, dataType, name }).finish();
   const raw = start(FIELD.tensor.rawData, dataBytes);
   const bytes = tensor.length + raw.length;

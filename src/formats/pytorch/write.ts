@@ -9,6 +9,7 @@ import { weightLayersOf } from '../../network/architecture.js';
 import type { Model } from '../../network/card.js';
 import { TORCH_LAYOUT } from '../../network/tensors.js';
 import { TORCHVISION_MODULES } from '../../network/torch-modules.js';
+import { elementCount } from '../../shape.js';
 import { CARD_RECORD, cardMetadata } from '../card/text.js';
 import { checkOutputs } from '../export/check.js';
 import { type LayerArrays, readLayer } from '../export/layer-weights.js';
@@ -55,7 +56,7 @@ export async function exportPytorch(model: Model, path: string, options: Exporte
   // One layer at a time: its two records come one after the other.
   let current: { readonly index: number; readonly values: Promise<LayerArrays> } | undefined;
   tensors.forEach(({ shape }, i) => {
-    const size = shape.reduce((product, n) => product * n, bytes);
+    const size = elementCount(shape) * bytes;
     zip.addReadStreamLazy(`${ROOT}/data/${i}`, { ...TIME, size }, (give) => {
       const index = Math.floor(i / 2);
       if (current?.index !== index) {
@@ -89,8 +90,8 @@ function pickle(tensors: readonly Tensor[], storage: string): Buffer {
   const code = (opcodes: string) => Buffer.from(opcodes, 'latin1');
   const parts: Buffer[] = [code('\x80\x02ccollections\nOrderedDict\n)R(')];
   tensors.forEach(({ name, shape }, i) => {
-    const elements = shape.reduce((product, n) => product * n, 1);
-    const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, n) => product * n, 1));
+    const elements = elementCount(shape);
+    const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
     parts.push(
       text(name),
       code('ctorch._utils\n_rebuild_tensor_v2\n(('),

@@ -1,5 +1,6 @@
 /** The bytes of a safetensors file: header, then the tensors in the header's order. */
 
+import { elementCount } from '../../shape.js';
 import { writeNewFile } from '../export/new-file.js';
 
 /** Element types that are written, in the format's own words, and their bytes. */
@@ -36,7 +37,7 @@ function headerOf(metadata: Readonly<Record<string, string>>, entries: readonly 
   const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
   for (const { name, dtype, shape } of entries) {
-    const end = offset + shape.reduce((product, size) => product * size, BYTES[dtype]);
+    const end = offset + elementCount(shape) * BYTES[dtype];
     header[name] = { dtype, shape, data_offsets: [offset, end] };
     offset = end;
   }

@@ -1,6 +1,7 @@
 /** Weights of a TensorFlow graph: what they are called, small ones as numbers, and equal ones that are stored nowhere. */
 
 import type { FileRange } from '../../network/tensors.js';
+import { elementCount } from '../../shape.js';
 import type { StoredTensor } from '../shared/stored-tensor.js';
 import { readTensor } from '../weights/read.js';
 
@@ -20,7 +21,7 @@ export function filled(tensor: StoredTensor, value: number): StoredTensor {
 
 /** One number, or one a channel. */
 export async function smallNumbers({ shape, place }: StoredTensor): Promise<readonly number[] | undefined> {
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(shape);
   if (place === undefined || (count !== 1 && count !== 3)) return undefined;
   return Array.from(await readTensor({ kind: 'stored', place, shape }, count));
 }

@@ -2,6 +2,7 @@
 
 import { type Architecture, CONVOLUTIONS_PER_BLOCK, INPUT_CHANNELS, KERNEL_SIZE } from '../../network/architecture.js';
 import { isOutputFirst } from '../../network/tensors.js';
+import { elementCount } from '../../shape.js';
 import { type NamedLayer, type NamedTensors, notVgg16 } from './names.js';
 import { shown } from './shown.js';
 import type { StoredTensor } from './stored-tensor.js';
@@ -83,7 +84,7 @@ function dense({ kernel, bias, layout }: NamedLayer, file: WeightFile): [out: nu
   if (!window) checkShape(kernel, outputFirst ? ['n', 'm'] : ['m', 'n'], file);
   checkType(kernel, file);
   const out = (outputFirst ? shape[0] : shape[1]) as number;
-  const units = shape.reduce((product, size) => product * size, 1) / out;
+  const units = elementCount(shape) / out;
   if (!(out >= 1 && units >= 1)) throw misshapen(kernel, ['n', 'm'], file);
   if (bias !== undefined) checkShape(bias, [out], file);
   return [out, units];

@@ -7,6 +7,7 @@
 
 import { type Architecture, weightLayersOf } from '../../network/architecture.js';
 import { type RandomSource, TENSORFLOW_LAYOUT, type Weights } from '../../network/tensors.js';
+import { elementCount } from '../../shape.js';
 
 /** 2^32 divided by the golden ratio, made odd: spreads consecutive counters over all bits. */
 const WEYL = 0x9e3779b1;
@@ -45,7 +46,7 @@ export function fillRandom(out: Float32Array, { seed, stream, bound }: RandomSou
 export function randomWeights(architecture: Architecture, seed: number): Weights {
   return Object.fromEntries(
     weightLayersOf(architecture).map(({ name, kernelShape }, layer) => {
-      const fanIn = kernelShape.slice(0, -1).reduce((product, size) => product * size, 1);
+      const fanIn = elementCount(kernelShape.slice(0, -1));
       return [
         name,
         {

@@ -14,6 +14,7 @@ import {
   WEIGHT_BYTES,
   type WeightType,
 } from '../../network/tensors.js';
+import { elementCount } from '../../shape.js';
 import { fillRandom } from './random.js';
 
 /** Largest single read, in bytes: Linux transfers at most 2^31 - 4096 in one call. */
@@ -103,7 +104,7 @@ async function readInto(target: Uint8Array, { file, offset }: FileRange): Promis
 
 /** In place: nobody else has these values. */
 function scale(values: Float32Array, { shape, axis, factors }: ScaledSource): Float32Array {
-  const inner = shape.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const inner = elementCount(shape.slice(axis + 1));
   const size = shape[axis] as number;
   for (let start = 0, i = 0; start < values.length; start += inner, i = (i + 1) % size) {
     const factor = factors[i] as number;
@@ -128,7 +129,7 @@ async function readShifted({ bias, kernel, shape, inputAxis, shift }: ShiftedSou
 function dequantize(bytes: ArrayBuffer, { type, scale, offset, axis }: QuantizedPlace, shape: readonly number[]) {
   const integers =
     type === 'u8' ? new Uint8Array(bytes) : type === 'i8' ? new Int8Array(bytes) : new Uint16Array(bytes);
-  const inner = shape.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const inner = elementCount(shape.slice(axis + 1));
   const size = shape[axis] ?? 1;
   const values = new Float32Array(integers.length);
   for (let start = 0, index = 0; start < values.length; start += inner, index = (index + 1) % size) {

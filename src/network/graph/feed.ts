@@ -1,5 +1,6 @@
 /** Weights on their way into the graph: as their file has them, so that no loop in JavaScript touches one. */
 
+import { elementCount } from '../../shape.js';
 import type { FloatFeed, Weights } from '../tensors.js';
 import { DType, type GraphBuilder, type Node } from './builder.js';
 
@@ -97,7 +98,7 @@ export function mappedNodes(
   offset: number,
 ): TensorNodes {
   const [bytes, dtype] = TYPES[type];
-  const length = shape.reduce((product, size) => product * size, bytes);
+  const length = elementCount(shape) * bytes;
   const begin = g.constant(`${name}/begin`, DType.int32, [offset]);
   const size = g.constant(`${name}/size`, DType.int32, [length]);
   const types = { T: { type: DType.uint8 }, Index: { type: DType.int32 } };

@@ -3,6 +3,7 @@
  * images on, one's result has the same bits in any batch: `Session` runs no fewer.
  */
 
+import { elementCount } from '../../shape.js';
 import type { Layer } from '../architecture.js';
 import { isPooled } from '../layer-names.js';
 import type { LayerOutput } from '../output-request.js';
@@ -40,7 +41,7 @@ function poolPositions(g: GraphBuilder, name: string, x: Node, op: 'Mean' | 'Max
 function normalise(g: GraphBuilder, name: string, x: Node, shape: readonly number[]): Node {
   const float = { T: { type: DType.float32 } };
   const squares = g.node('Square', `${name}/squares`, [x], float);
-  const flat = reshape(g, `${name}/flat`, squares, [-1, lengthOf(shape)], DType.float32); // [N, numbers]
+  const flat = reshape(g, `${name}/flat`, squares, [-1, elementCount(shape)], DType.float32); // [N, numbers]
   const root = g.node('Sqrt', `${name}/root`, [reduce(g, 'Sum', `${name}/sum`, flat, 1)], float); // [N]
   const least = g.constant(`${name}/least`, DType.float32, MIN_NORM);
   const norm = g.node('Maximum', `${name}/norm`, [root, least], float);
@@ -51,7 +52,7 @@ function normalise(g: GraphBuilder, name: string, x: Node, shape: readonly numbe
 /** Float16, two numbers in an int32, because tfjs-node reads no 16-bit type: [N, (numbers + 1) / 2]. */
 function packHalves(g: GraphBuilder, name: string, x: Node, shape: readonly number[]): Node {
   const half = cast(g, name, x, DType.float32, DType.half);
-  const length = lengthOf(shape);
+  const length = elementCount(shape);
   const rows = reshape(g, `${name}/rows`, half, [-1, length], DType.half);
   const even = length % 2 === 0 ? rows : pad(g, `${name}/even`, rows, [0, 1], DType.half);
   const pairs = reshape(g, `${name}/pairs`, even, [-1, evenLength(shape) / 2, 2], DType.half);
@@ -61,7 +62,7 @@ function packHalves(g: GraphBuilder, name: string, x: Node, shape: readonly numb
 /** The bits of the numbers that `packHalves` packed, `shape` that of a row. Copies them only if their number is odd. */
 export function unpackHalves(packed: Int32Array, shape: readonly number[]): Uint16Array {
   const bits = new Uint16Array(packed.buffer, packed.byteOffset, packed.length * 2);
-  const [length, stored] = [lengthOf(shape), evenLength(shape)];
+  const [length, stored] = [elementCount(shape), evenLength(shape)];
   if (length === stored) return bits;
   const rows = new Uint16Array((bits.length / stored) * length);
   for (let row = 0; row * stored < bits.length; row += 1) {
@@ -70,10 +71,6 @@ export function unpackHalves(packed: Int32Array, shape: readonly number[]): Uint
   return rows;
 }
 
-function lengthOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
-}
-
 function evenLength(shape: readonly number[]): number {
-  return Math.ceil(lengthOf(shape) / 2) * 2;
+  return Math.ceil(elementCount(shape) / 2) * 2;
 }

@@ -1,5 +1,6 @@
 /** Which weights are fed together. */
 
+import { elementCount } from '../../shape.js';
 import type { Feed } from './feed.js';
 
 /** Float32 values that go in together at most, if it is more than one tensor: 128 MiB. */
@@ -12,7 +13,7 @@ const MAX_GROUP_ELEMENTS = 2 ** 25;
 export function groupFeeds(feeds: readonly Feed[]): (readonly Feed[])[] {
   const groups: { elements: number; feeds: Feed[] }[] = [];
   for (const feed of feeds) {
-    const elements = feed.shape.reduce((product, size) => product * size, 1);
+    const elements = elementCount(feed.shape);
     const last = groups.at(-1);
     if (last !== undefined && last.elements + elements <= MAX_GROUP_ELEMENTS) {
       last.elements += elements;
