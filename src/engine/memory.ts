@@ -3,7 +3,8 @@
 import { totalmem } from 'node:os';
 import { cgroupMemory, type ReadText, readText } from '../machine/cgroup.js';
 import { type Architecture, type Layer, layersOf } from '../network/architecture.js';
-import { findLayer, outputSpecOf } from '../network/layer-names.js';
+import { outputSpecOf } from '../network/layer-names.js';
+import { layersFor } from '../network/needed-layers.js';
 import type { OutputRequest } from '../network/output-request.js';
 import type { Arithmetic } from '../network/precision.js';
 import { elementCount } from '../shape.js';
@@ -82,7 +83,7 @@ export function networkMemory(
   arithmetic: Arithmetic,
   outputs: readonly OutputRequest[] = [{ kind: 'top_k', k: 1 }],
 ): NetworkMemory {
-  const layers = layersUntil(architecture, outputs);
+  const layers = neededLayers(architecture, outputs);
   const parameters = layers.reduce((sum, layer) => sum + layer.parameters, 0);
   const weights = parameters * VARIABLE_BYTES[arithmetic];
   const pixels = INPUT_COPIES * elementCount(layers[0]?.inputShape ?? []);
@@ -107,16 +108,15 @@ export function activationBytes(
   arithmetic: Arithmetic,
   outputs: readonly OutputRequest[] = [{ kind: 'top_k', k: 1 }],
 ): number {
-  const values = layersUntil(architecture, outputs).map(({ inputShape, outputShape }) => {
+  const values = neededLayers(architecture, outputs).map(({ inputShape, outputShape }) => {
     const [before, after] = [elementCount(inputShape), elementCount(outputShape)];
     return before + after + Math.max(before, after);
   });
   return ACTIVATION_BYTES[arithmetic] * Math.max(...values);
 }
 
-function layersUntil(architecture: Architecture, outputs: readonly OutputRequest[]): readonly Layer[] {
-  const all = layersOf(architecture);
-  if (architecture.classifier === null && outputs.some(({ kind }) => kind === 'top_k')) return all;
-  const last = outputs.map((output) => findLayer(architecture, output.kind === 'layer' ? output.layer : 'fc8').name);
-  return all.slice(0, all.findLastIndex(({ name }) => last.includes(name)) + 1);
+/** All where best classes are asked of a network that has none: the engine refuses that in its own words. */
+function neededLayers(architecture: Architecture, outputs: readonly OutputRequest[]): readonly Layer[] {
+  const hasNone = architecture.classifier === null && outputs.some(({ kind }) => kind === 'top_k');
+  return hasNone ? layersOf(architecture) : layersFor(architecture, outputs);
 }

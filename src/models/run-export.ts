@@ -5,6 +5,7 @@ import { loadTensorFlow, type TensorFlow } from '../engine/tensorflow.js';
 import { permute } from '../formats/shared/permute.js';
 import { INPUT_CHANNELS, layersOf } from '../network/architecture.js';
 import type { ModelCard } from '../network/card.js';
+import { outputName } from '../network/layer-names.js';
 import { type OpenOptions, openModel } from './open.js';
 
 export interface ExportedNetwork {
@@ -14,9 +15,6 @@ export interface ExportedNetwork {
   run(pixels: Uint8Array, count: number): Promise<readonly Float32Array[]>;
   close(): Promise<void>;
 }
-
-/** Outputs are named after the layers; fc8 by what it gives. */
-const outputName = (layer: string) => (layer === 'fc8' ? 'logits' : layer);
 
 /** `outputs`: the layers that were exported. Throws USAGE where the runtime is not installed, MODEL_INVALID where it refuses. */
 export async function openExported(

@@ -6,11 +6,13 @@ import type { ModelCard } from './card.js';
 import type { LayerOutput, OutputDType, OutputRequest } from './output-request.js';
 import { TORCH_MODULES } from './torch-modules.js';
 
-/** fc8 goes by what it gives. */
-const shownName = (layer: string): string => (layer === 'fc8' ? 'logits' : layer);
+/** What an output of a layer is called: fc8 goes by what it gives. */
+export function outputName(layer: string): string {
+  return layer === 'fc8' ? 'logits' : layer;
+}
 
 /** Every layer by the name that is shown, in the order of the network: conv1_1 … fc7, logits. */
-export const LAYER_CHOICES: readonly string[] = layersOf(vgg16()).map(({ name }) => shownName(name));
+export const LAYER_CHOICES: readonly string[] = layersOf(vgg16()).map(({ name }) => outputName(name));
 
 /** Modules of torchvision's `features`, one line a block: a convolution and its ReLU … and the pool. */
 const FEATURES: readonly (readonly string[])[] = vgg16().convolutions.map((block, b) => [
@@ -23,7 +25,7 @@ const CLASSIFIER: readonly string[] = ['fc6', 'fc6', 'fc6', 'fc7', 'fc7', 'fc7',
 
 /** Spellings in lower case to the paper's names. */
 const SPELLINGS: ReadonlyMap<string, string> = new Map([
-  ...layersOf(vgg16()).flatMap(({ name }) => [[name, name] as const, [shownName(name), name] as const]),
+  ...layersOf(vgg16()).flatMap(({ name }) => [[name, name] as const, [outputName(name), name] as const]),
   ...TORCH_MODULES,
   ...FEATURES.flat().map((layer, i) => [`features.${i}`, layer] as const),
   ...CLASSIFIER.map((layer, i) => [`classifier.${i}`, layer] as const),
@@ -65,7 +67,7 @@ export interface OutputSpec {
 export function outputSpecOf(architecture: Architecture, request: LayerOutput, model?: string): OutputSpec {
   const { name, outputShape } = findLayer(architecture, request.layer, model);
   const shape = isPooled(request, outputShape) ? outputShape.slice(-1) : outputShape;
-  return { name: shownName(name), shape, dtype: request.dtype ?? 'f32' };
+  return { name: outputName(name), shape, dtype: request.dtype ?? 'f32' };
 }
 
 /** Whether a request makes one row of the positions of a layer; a dense layer has none. */
@@ -95,10 +97,10 @@ export function findLayer(architecture: Architecture, name: string, model = 'the
   const layers = layersOf(architecture);
   const found = layers.find((layer) => layer.name === name);
   if (found !== undefined) return found;
-  const names = layers.map((layer) => shownName(layer.name));
+  const names = layers.map((layer) => outputName(layer.name));
   const reason = why === undefined ? '' : `; ${why}`;
   throw modelError(
-    `Expected a layer of ${model} but received ${shownName(name)}: ${model} ends at ${names.at(-1)}${reason}.`,
+    `Expected a layer of ${model} but received ${outputName(name)}: ${model} ends at ${names.at(-1)}${reason}.`,
     { hint: `Its layers are ${names.join(', ')}.` },
   );
 }

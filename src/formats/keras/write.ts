@@ -6,8 +6,9 @@
 import { rm } from 'node:fs/promises';
 import { ZipFile } from 'yazl';
 import { usageError } from '../../errors.js';
-import { type Architecture, INPUT_CHANNELS, type Layer, layersOf } from '../../network/architecture.js';
+import { INPUT_CHANNELS, type Layer } from '../../network/architecture.js';
 import type { Model } from '../../network/card.js';
+import { layersUpTo } from '../../network/needed-layers.js';
 import { CARD_RECORD, cardMetadata } from '../card/text.js';
 import type { ExporterOptions } from '../export/options.js';
 import { writeZip } from '../export/zip-file.js';
@@ -45,12 +46,6 @@ export async function exportKeras(model: Model, path: string, options: ExporterO
   } finally {
     await rm(weights, { force: true });
   }
-}
-
-/** Without those that no output needs. */
-function layersUpTo(architecture: Architecture, outputs: readonly string[]): readonly Layer[] {
-  const layers = layersOf(architecture);
-  return layers.slice(0, 1 + layers.findLastIndex(({ name }) => outputs.includes(name)));
 }
 
 /** A functional model, as `Functional.get_config` gives it. The last layer has no softmax: outputs are logits. */

@@ -7,6 +7,7 @@
 import protobuf from 'protobufjs/light.js';
 import { INPUT_CHANNELS, KERNEL_SIZE, type Layer, layersOf } from '../../network/architecture.js';
 import type { Model, ModelCard } from '../../network/card.js';
+import { outputName } from '../../network/layer-names.js';
 import type { Preset } from '../../network/preset.js';
 import { TORCH_LAYOUT } from '../../network/tensors.js';
 import { TORCHVISION_MODULES } from '../../network/torch-modules.js';
@@ -101,9 +102,6 @@ function inputText({ channels, divisor, mean, std, resize, crop }: Preset): stri
   const scaled = divisor === 1 ? 'x' : `x / ${divisor}`;
   return `${channels}, (${scaled} - [${mean.join(', ')}]) / [${std.join(', ')}]; short side ${resize}, centre ${crop}`;
 }
-
-/** fc8 goes by what it gives. */
-const outputName = (layer: string): string => (layer === 'fc8' ? 'logits' : layer);
 
 const channelsFirst = (shape: readonly number[]): readonly number[] => [...shape.slice(-1), ...shape.slice(0, -1)];
 

@@ -7,8 +7,9 @@
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { usageError } from '../../errors.js';
-import { type Architecture, INPUT_CHANNELS, type Layer, layersOf } from '../../network/architecture.js';
+import { INPUT_CHANNELS, type Layer } from '../../network/architecture.js';
 import type { Model } from '../../network/card.js';
+import { layersUpTo } from '../../network/needed-layers.js';
 import { TENSORFLOW_LAYOUT } from '../../network/tensors.js';
 import { cardMetadata } from '../card/text.js';
 import { readLayer } from '../export/layer-weights.js';
@@ -58,12 +59,6 @@ export async function exportTfjs(model: Model, path: string, options: ExporterOp
     userDefinedMetadata: { ...cardMetadata(model.card) },
   };
   await writeFile(join(path, 'model.json'), JSON.stringify(json));
-}
-
-/** Without those that no output needs. */
-function layersUpTo(architecture: Architecture, outputs: readonly string[]): readonly Layer[] {
-  const layers = layersOf(architecture);
-  return layers.slice(0, 1 + layers.findLastIndex(({ name }) => outputs.includes(name)));
 }
 
 function weightsOf(layers: readonly Layer[], dtype: 'f32' | 'f16') {

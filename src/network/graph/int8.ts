@@ -11,6 +11,7 @@
 
 import { usageError } from '../../errors.js';
 import { INPUT_CHANNELS, weightLayersOf } from '../architecture.js';
+import { layersFor } from '../needed-layers.js';
 import { beforeRelu } from '../output-request.js';
 import { DType, GraphBuilder, type Node, reshape } from './builder.js';
 import { type Feed, mappedBytes } from './feed.js';
@@ -26,7 +27,7 @@ import {
   quantizedMaxPool,
 } from './quantized.js';
 import { byteKernel, layerBias, layerVariables } from './variables.js';
-import { type CompiledGraph, type GraphSpec, layersUpTo, normalisation, paddings, pixels } from './vgg.js';
+import { type CompiledGraph, type GraphSpec, normalisation, paddings, pixels } from './vgg.js';
 
 export interface Int8GraphSpec extends GraphSpec {
   /** One a layer but fc8: what its activations end at, and what one step of each output channel's weights is worth. */
@@ -61,7 +62,7 @@ export function compileInt8Graph(spec: Int8GraphSpec): CompiledGraph {
 
   let h: Quantized = input(g, spec, zero); // [N, size + 2, size + 2, 3]
   let last: Node | undefined;
-  for (const layer of layersUpTo(architecture, spec.outputs)) {
+  for (const layer of layersFor(architecture, spec.outputs)) {
     const { name } = layer;
     if (name === FIRST) {
       h = convolution(name, { x: h, ...firstLayer(g, spec), padding: 'VALID' }); // [N, size, size, width]

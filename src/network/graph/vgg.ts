@@ -6,8 +6,8 @@
  * and top-k happen in the graph, so no loop in JavaScript ever touches a pixel or a weight.
  */
 
-import { type Architecture, INPUT_CHANNELS, layersOf } from '../architecture.js';
-import { findLayer } from '../layer-names.js';
+import { type Architecture, INPUT_CHANNELS } from '../architecture.js';
+import { layersFor } from '../needed-layers.js';
 import type { OutputRequest } from '../output-request.js';
 import type { Preset } from '../preset.js';
 import { cast, DType, GraphBuilder, type Node, reshape } from './builder.js';
@@ -76,7 +76,7 @@ export function compileGraph(spec: FloatGraphSpec): CompiledGraph {
   };
 
   let h = normalised(g, preset, pixels(g, architecture), dtype); // [N, size, size, 3]
-  for (const layer of layersUpTo(architecture, spec.outputs)) {
+  for (const layer of layersFor(architecture, spec.outputs)) {
     const { name } = layer;
     let sides: Sides;
     if (layer.kind === 'conv') {
@@ -102,13 +102,6 @@ export function compileGraph(spec: FloatGraphSpec): CompiledGraph {
   }
   outputs.addTopK(h);
   return { savedModel: g.savedModel({}), feeds, tensors: outputs.tensors, halves: outputs.halves };
-}
-
-/** The layers that the outputs need. Throws MODEL_INVALID for an output of no layer. */
-export function layersUpTo(architecture: Architecture, outputs: readonly OutputRequest[]) {
-  const wanted = outputs.map((output) => findLayer(architecture, output.kind === 'layer' ? output.layer : 'fc8').name);
-  const layers = layersOf(architecture);
-  return layers.slice(0, layers.findLastIndex(({ name }) => wanted.includes(name)) + 1);
 }
 
 /** The bytes of the images. */
