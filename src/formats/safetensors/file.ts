@@ -1,5 +1,6 @@
 /** The bytes of a safetensors file: header, then the tensors in the header's order. */
 
+import { encodeHeader } from '../../safetensors-header.js';
 import { elementCount } from '../../shape.js';
 import { writeNewFile } from '../export/new-file.js';
 
@@ -15,9 +16,6 @@ export interface TensorEntry {
 /** The first tensor starts at a multiple of this many bytes: what TensorFlow maps without a copy (EIGEN_MAX_ALIGN_BYTES). */
 const ALIGNMENT = 64;
 
-/** Bytes that hold the length of the header. */
-const LENGTH_BYTES = 8;
-
 /** Writes a new file. `data` gives the bytes of the tensors one after the other, little-endian. */
 export async function writeTensors(
   path: string,
@@ -27,23 +25,9 @@ export async function writeTensors(
   signal?: AbortSignal,
 ): Promise<void> {
   const pieces = async function* () {
-    yield headerOf(metadata, entries);
+    const tensors = entries.map((entry) => ({ ...entry, bytes: elementCount(entry.shape) * BYTES[entry.dtype] }));
+    yield encodeHeader(metadata, tensors, ALIGNMENT);
     yield* data;
   };
   await writeNewFile(path, pieces(), signal);
-}
-
-function headerOf(metadata: Readonly<Record<string, string>>, entries: readonly TensorEntry[]): Buffer {
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  let offset = 0;
-  for (const { name, dtype, shape } of entries) {
-    const end = offset + elementCount(shape) * BYTES[dtype];
-    header[name] = { dtype, shape, data_offsets: [offset, end] };
-    offset = end;
-  }
-  const json = Buffer.from(JSON.stringify(header));
-  const room = Math.ceil((LENGTH_BYTES + json.length) / ALIGNMENT) * ALIGNMENT - LENGTH_BYTES;
-  const length = Buffer.alloc(LENGTH_BYTES);
-  length.writeBigUInt64LE(BigInt(room));
-  return Buffer.concat([length, json, Buffer.alloc(room - json.length, ' ')]);
 }

@@ -1,22 +1,14 @@
-/**
- * Reads the header of a safetensors file: https://huggingface.co/docs/safetensors. Eight bytes of header length
- * (little-endian), a JSON object { name: { dtype, shape, data_offsets } } with an optional `__metadata__`, then the data,
- * which the tensors cover without gap or overlap.
- */
+/** Reads the header of a safetensors file. The tensors cover the data after it without gap or overlap. */
 
 import { modelError } from '../../errors.js';
 import type { FileRange, WeightType } from '../../network/tensors.js';
+import { LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY } from '../../safetensors-header.js';
 import { DuplicateKeyError, parseUniqueJson } from '../shared/json.js';
 import type { RandomAccessFile } from '../shared/random-access-file.js';
 import { shown } from '../shared/shown.js';
 import { bytesOf, elementsOf, MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
 import type { WeightFile } from '../shared/weight-file.js';
 import { withScales } from './int8-tensors.js';
-
-/** Header, in bytes, at most: 32 tensors and 1,000 labels take 30 KB. */
-export const MAX_HEADER_BYTES = 8 * 1024 * 1024;
-
-const LENGTH_BYTES = 8;
 
 const FLOATS: Readonly<Record<string, WeightType>> = { F64: 'f64', F32: 'f32', F16: 'f16', BF16: 'bf16' };
 
@@ -60,7 +52,7 @@ export async function readSafetensors(file: RandomAccessFile): Promise<WeightFil
   const tensors: (StoredTensor & FileRange)[] = [];
   let metadata: Record<string, string> = {};
   for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') metadata = parseMetadata(entry, path);
+    if (name === METADATA_KEY) metadata = parseMetadata(entry, path);
     else tensors.push(parseTensor(name, entry, dataStart, path));
   }
   if (tensors.length > MAX_TENSORS) {
@@ -96,7 +88,7 @@ function jsonFault(error: unknown): string {
 
 function parseMetadata(entry: unknown, path: string): Record<string, string> {
   if (!isObject(entry) || !Object.values(entry).every((value) => typeof value === 'string')) {
-    throw modelError(`Expected text values in the __metadata__ of ${path} but it is ${shown(entry)}.`);
+    throw modelError(`Expected text values in the ${METADATA_KEY} of ${path} but it is ${shown(entry)}.`);
   }
   return entry as Record<string, string>;
 }

@@ -1,29 +1,21 @@
 /**
- * Rows as safetensors: https://huggingface.co/docs/safetensors. Eight bytes of header length, a JSON object of
- * { name: { dtype, shape, data_offsets } } with texts under `__metadata__`, then the numbers without a gap.
+ * Rows as safetensors: a header, then the numbers without a gap.
  *
  * The number of rows is known only at the end, so the rows come from NPY files that were written meanwhile.
  */
 
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { ExitCode, RunError, usageError } from '../../errors.js';
+import { encodeHeader, LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY } from '../../safetensors-header.js';
 import { outputFailed } from '../sink.js';
 import { openForReading, readAt, readingReason, shown } from './bytes.js';
 import { type ArrayDType, rowBytes, type StoredRows } from './spec.js';
-
-/** Header, in bytes, at most: the names of some layers and the settings of a run take a few KB. */
-const MAX_HEADER_BYTES = 8 * 1024 * 1024;
-
-const LENGTH_BYTES = 8;
 
 /** The header ends at a multiple of this, in bytes, as the format asks; any number then starts aligned. */
 const ALIGNMENT = 8;
 
 /** Bytes copied at a time: memory stays the same for any number of rows. */
 const COPIED_BYTES = 4 * 1024 * 1024;
-
-/** The key that the format keeps for texts. */
-const METADATA_KEY = '__metadata__';
 
 /** In the order of their data, wide numbers first as the format's own writer has them: all of them start aligned. */
 const DTYPES: Readonly<Record<ArrayDType, string>> = { f32: 'F32', f16: 'F16' };
@@ -64,28 +56,22 @@ export async function writeSafetensors(
 }
 
 function headerOf(arrays: readonly StoredRows[], metadata: Readonly<Record<string, string>>): Buffer {
-  const texts = Object.entries(metadata).sort(([a], [b]) => compare(a, b));
-  const entries = texts.length === 0 ? [] : [[METADATA_KEY, Object.fromEntries(texts)] as const];
-  let end = 0;
-  const tensors = arrays.map((array) => {
-    const start = end;
-    end += array.rows * rowBytes(array);
-    const entry = { dtype: DTYPES[array.dtype], shape: [array.rows, ...array.shape], data_offsets: [start, end] };
-    return [array.name, entry] as const;
-  });
   const names = new Set([METADATA_KEY, ...arrays.map(({ name }) => name)]);
   if (names.size !== arrays.length + 1) {
     throw internal(`Expected a name of its own for each array but received ${shown(arrays.map(({ name }) => name))}.`);
   }
-  // Key by key: an object would move names that are numbers to its front.
-  const pairs = [...entries, ...tensors].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
-  const text = Buffer.from(`{${pairs.join(',')}}`);
-  if (text.length > MAX_HEADER_BYTES) {
-    throw internal(`Expected a safetensors header of at most ${MAX_HEADER_BYTES} bytes but it takes ${text.length}.`);
+  const texts = Object.entries(metadata).sort(([a], [b]) => compare(a, b));
+  const tensors = arrays.map((array) => ({
+    name: array.name,
+    dtype: DTYPES[array.dtype],
+    shape: [array.rows, ...array.shape],
+    bytes: array.rows * rowBytes(array),
+  }));
+  const header = encodeHeader(Object.fromEntries(texts), tensors, ALIGNMENT);
+  if (header.length > LENGTH_BYTES + MAX_HEADER_BYTES) {
+    const bytes = header.length - LENGTH_BYTES;
+    throw internal(`Expected a safetensors header of at most ${MAX_HEADER_BYTES} bytes but it takes ${bytes}.`);
   }
-  const header = Buffer.alloc(LENGTH_BYTES + Math.ceil(text.length / ALIGNMENT) * ALIGNMENT, ' ');
-  header.writeBigUInt64LE(BigInt(header.length - LENGTH_BYTES));
-  text.copy(header, LENGTH_BYTES);
   return header;
 }
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readWeightFile } from '../../../src/formats/open.js';
-import { MAX_HEADER_BYTES } from '../../../src/formats/safetensors/read.js';
+import { MAX_HEADER_BYTES } from '../../../src/safetensors-header.js';
 import { failure, modelFixture, rawSafetensors, safetensors, temporaryFolder, write } from '../files.js';
 
 const folder = temporaryFolder();
