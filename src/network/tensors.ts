@@ -124,6 +124,9 @@ export interface RandomSource {
 
 export type TensorSource = StoredSource | ScaledSource | ShiftedSource | ValuesSource | RandomSource;
 
+/** Which of a layer's two tensors. */
+export type WeightPart = 'kernel' | 'bias';
+
 /** The weights of one layer, by the paper's name. */
 export interface LayerWeights {
   readonly kernel: TensorSource;

@@ -5,7 +5,7 @@
 
 import { modelError } from '../../errors.js';
 import type { FileRange, Place, WeightType } from '../../network/tensors.js';
-import { ProtobufFile, type Span } from '../shared/protobuf.js';
+import { type ByteSpan, ProtobufFile } from '../shared/protobuf.js';
 import type { RandomAccessFile } from '../shared/random-access-file.js';
 import { shown } from '../shared/shown.js';
 import { bytesOf, elementsOf, MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
@@ -88,12 +88,12 @@ class LayerReader {
 
   constructor(readonly proto: ProtobufFile) {}
 
-  async current(span: Span): Promise<CaffeLayer> {
+  async current(span: ByteSpan): Promise<CaffeLayer> {
     const { message, spans } = await this.proto.split<LayerMessage>(span, CAFFE.LayerParameter, [FIELD.layer.blobs]);
     return { ...message, blobs: await this.#blobs(spans.get(FIELD.layer.blobs) ?? [], message.name) };
   }
 
-  async old(span: Span): Promise<CaffeLayer> {
+  async old(span: ByteSpan): Promise<CaffeLayer> {
     const { message, spans } = await this.proto.split<V1LayerMessage>(span, CAFFE.V1LayerParameter, [
       FIELD.v1Layer.blobs,
     ]);
@@ -101,7 +101,7 @@ class LayerReader {
     return { ...message, type, blobs: await this.#blobs(spans.get(FIELD.v1Layer.blobs) ?? [], message.name) };
   }
 
-  async #blobs(spans: readonly Span[], layer: string): Promise<readonly StoredTensor[]> {
+  async #blobs(spans: readonly ByteSpan[], layer: string): Promise<readonly StoredTensor[]> {
     this.#tensors += spans.length;
     if (this.#tensors > MAX_TENSORS) {
       throw modelError(`Expected at most ${MAX_TENSORS} blobs but ${this.proto.file.path} has more.`);
@@ -111,7 +111,7 @@ class LayerReader {
     return blobs;
   }
 
-  async #blob(span: Span, name: string): Promise<StoredTensor> {
+  async #blob(span: ByteSpan, name: string): Promise<StoredTensor> {
     const { path } = this.proto.file;
     const { data, doubleData } = FIELD.blob;
     const { message, spans } = await this.proto.split<BlobMessage>(span, CAFFE.BlobProto, [data, doubleData]);

@@ -5,7 +5,7 @@
 
 import { modelError } from '../../errors.js';
 import type { NetworkStep } from '../shared/network-steps.js';
-import { MAX_METADATA_BYTES, ProtobufFile, type Span } from '../shared/protobuf.js';
+import { type ByteSpan, MAX_METADATA_BYTES, ProtobufFile } from '../shared/protobuf.js';
 import type { RandomAccessFile } from '../shared/random-access-file.js';
 import { shown } from '../shared/shown.js';
 import { MAX_TENSORS } from '../shared/stored-tensor.js';
@@ -80,7 +80,7 @@ export async function readOnnx(file: RandomAccessFile): Promise<WeightFile> {
 }
 
 async function readInitializers(
-  spans: readonly Span[],
+  spans: readonly ByteSpan[],
   reader: TensorReader,
 ): Promise<ReadonlyMap<string, OnnxTensor>> {
   if (spans.length > MAX_TENSORS) {
@@ -95,7 +95,7 @@ async function readInitializers(
   return tensors;
 }
 
-async function readNodes(spans: readonly Span[], reader: TensorReader): Promise<readonly OnnxNode[]> {
+async function readNodes(spans: readonly ByteSpan[], reader: TensorReader): Promise<readonly OnnxNode[]> {
   if (spans.length > MAX_NODES) {
     throw modelError(`Expected at most ${MAX_NODES} nodes but ${reader.path} has ${spans.length}.`);
   }
@@ -111,7 +111,7 @@ async function readNodes(spans: readonly Span[], reader: TensorReader): Promise<
 }
 
 async function readAttributes(
-  spans: readonly Span[],
+  spans: readonly ByteSpan[],
   { opType, output }: NodeMessage,
   reader: TensorReader,
 ): Promise<Attributes> {

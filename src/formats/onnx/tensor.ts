@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { ExitCode, modelError, RunError } from '../../errors.js';
 import { bfloat16ToFloat32, float16ToFloat32 } from '../../floats.js';
 import type { FileRange, Place, QuantizedType, WeightType } from '../../network/tensors.js';
-import { MAX_MESSAGE_BYTES, type ProtobufFile, type Span } from '../shared/protobuf.js';
+import { type ByteSpan, MAX_MESSAGE_BYTES, type ProtobufFile } from '../shared/protobuf.js';
 import { withFile } from '../shared/random-access-file.js';
 import { shown } from '../shared/shown.js';
 import { elementsOf, type StoredTensor } from '../shared/stored-tensor.js';
@@ -15,7 +15,7 @@ export interface OnnxTensor extends StoredTensor {
   /** Its values as little-endian numbers, one after the other; `undefined` where they are packed varints. */
   readonly ranges: readonly FileRange[] | undefined;
   /** Packed varints that hold its values where `ranges` does not. */
-  readonly varints: readonly Span[];
+  readonly varints: readonly ByteSpan[];
   readonly quantized: QuantizedType | undefined;
 }
 
@@ -63,7 +63,7 @@ export class TensorReader {
   }
 
   /** `name`: where the tensor has none itself, as that of a Constant. */
-  async read(span: Span, name?: string): Promise<OnnxTensor> {
+  async read(span: ByteSpan, name?: string): Promise<OnnxTensor> {
     const { message, spans } = await this.proto.split<TensorMessage>(span, ONNX.TensorProto, DATA_FIELDS);
     const label = shown(name ?? message.name);
     const type = Object.hasOwn(TYPES, message.dataType) ? TYPES[message.dataType] : undefined;
@@ -92,7 +92,7 @@ export class TensorReader {
   }
 
   /** The bytes of `raw_data`, `float_data` or `double_data`; `undefined` where the values are varints. */
-  #inside(spans: ReadonlyMap<number, readonly Span[]>, { weight }: ElementType, elements: number) {
+  #inside(spans: ReadonlyMap<number, readonly ByteSpan[]>, { weight }: ElementType, elements: number) {
     const { rawData, floatData, doubleData } = FIELD.tensor;
     const raw = spans.get(rawData)?.at(-1);
     const packed = spans.get(weight === 'f64' ? doubleData : floatData) ?? [];

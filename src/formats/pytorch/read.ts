@@ -13,7 +13,7 @@ import { MAX_TENSORS } from '../shared/stored-tensor.js';
 import type { WeightFile } from '../shared/weight-file.js';
 import { Zip } from '../shared/zip.js';
 import { unpickle } from './pickle.js';
-import { type Place, type Storage, storageBytes, tensorsOf, torchTable } from './torch-pickle.js';
+import { type Storage, type StorageRange, storageBytes, tensorsOf, torchTable } from './torch-pickle.js';
 
 /** Pickle, in bytes, at most: VGG-16's is 4 KB, a checkpoint's with an optimiser 100 KB. */
 export const MAX_PICKLE_BYTES = 4 * 1024 * 1024;
@@ -94,7 +94,7 @@ export async function readPytorchLegacy(file: RandomAccessFile): Promise<WeightF
     throw modelError(`Expected little-endian tensors in ${path}.`);
   const value = next();
   const places = await legacyPlaces(next(), storages, position, file);
-  const tensors = await tensorsOf(value, async ({ key }) => places.get(key) as Place, path);
+  const tensors = await tensorsOf(value, async ({ key }) => places.get(key) as StorageRange, path);
   return { path, bytes, format: 'pytorch', tensors, metadata: {} };
 }
 
@@ -103,9 +103,9 @@ async function legacyPlaces(
   storages: ReadonlyMap<string, Storage>,
   start: number,
   file: RandomAccessFile,
-): Promise<ReadonlyMap<string, Place>> {
+): Promise<ReadonlyMap<string, StorageRange>> {
   const { path, bytes } = file;
-  const places = new Map<string, Place>();
+  const places = new Map<string, StorageRange>();
   if (!Array.isArray(keys) || new Set(keys).size !== storages.size || keys.length !== storages.size) {
     throw modelError(`Expected the keys of ${storages.size} storages in ${path} but they are ${shown(keys)}.`);
   }

@@ -15,7 +15,7 @@ export interface Storage {
 }
 
 /** Where a storage's bytes lie in the file. */
-export interface Place {
+export interface StorageRange {
   readonly offset: number;
   readonly byteLength: number;
 }
@@ -133,7 +133,7 @@ const PREFIX = /^(?:module\.|model\.|_orig_mod\.)+/;
 /** The tensors of the state_dict in `value`, with their places in the file. */
 export async function tensorsOf(
   value: unknown,
-  placeOf: (storage: Storage) => Promise<Place>,
+  placeOf: (storage: Storage) => Promise<StorageRange>,
   path: string,
 ): Promise<readonly StoredTensor[]> {
   const found = [...stateDictOf(value, path)].filter((entry): entry is [string, TensorReference] => {
@@ -169,7 +169,7 @@ function shownKeys(value: unknown): string {
 function locate(
   name: string,
   { storage, offset, shape, strides }: TensorReference,
-  place: Place,
+  place: StorageRange,
   path: string,
 ): StoredTensor {
   const { bytes, type } = STORAGES[storage.dtype] as StorageType;

@@ -6,7 +6,7 @@
 import { float32ToBFloat16, float32ToFloat16 } from '../../floats.js';
 import { weightLayersOf } from '../../network/architecture.js';
 import type { Model, ModelCard } from '../../network/card.js';
-import { TENSORFLOW_LAYOUT, TORCH_LAYOUT, type WeightLayout } from '../../network/tensors.js';
+import { TENSORFLOW_LAYOUT, TORCH_LAYOUT, type WeightLayout, type WeightPart } from '../../network/tensors.js';
 import { TORCHVISION_MODULES } from '../../network/torch-modules.js';
 import { CARD_KEY, VERSION_KEY } from '../card/parse.js';
 import { cardMetadata } from '../card/text.js';
@@ -48,13 +48,11 @@ export async function writeModelFile(
   });
 }
 
-type Part = 'kernel' | 'bias';
-
 interface Convention {
   readonly dtype: ExportDType;
   readonly layout: WeightLayout;
   readonly metadata: Readonly<Record<string, string>>;
-  readonly nameOf: (layer: string, part: Part) => string;
+  readonly nameOf: (layer: string, part: WeightPart) => string;
   readonly signal: AbortSignal | undefined;
 }
 

@@ -6,7 +6,7 @@
 
 import { modelError } from '../../errors.js';
 import { WEIGHT_BYTES } from '../../network/tensors.js';
-import { messageTypes, type ProtobufFile, type Span } from '../shared/protobuf.js';
+import { type ByteSpan, messageTypes, type ProtobufFile } from '../shared/protobuf.js';
 import { shown } from '../shared/shown.js';
 import { elementsOf, type StoredTensor } from '../shared/stored-tensor.js';
 import { TF_FLOATS } from './tensor-bundle.js';
@@ -125,13 +125,13 @@ export async function readSavedGraph(pb: ProtobufFile): Promise<SavedGraph> {
 
 class GraphReader {
   readonly #constants = new Map<TfNode, StoredTensor>();
-  readonly #functionSpans = new Map<string, Span>();
+  readonly #functionSpans = new Map<string, ByteSpan>();
   readonly #functions = new Map<string, TfFunction>();
 
   constructor(readonly pb: ProtobufFile) {}
 
   /** `undefined`: a graph for something else, as training. */
-  async read(span: Span): Promise<SavedGraph | undefined> {
+  async read(span: ByteSpan): Promise<SavedGraph | undefined> {
     const meta = await this.pb.split<{ readonly metaInfoDef: { readonly tags: readonly string[] } | null }>(
       span,
       types.MetaGraphDef,
@@ -152,7 +152,7 @@ class GraphReader {
     return { nodes, functions: this.#functions, constants: this.#constants, signatures };
   }
 
-  async #outputs(signature: Span): Promise<readonly string[]> {
+  async #outputs(signature: ByteSpan): Promise<readonly string[]> {
     const { spans } = await this.pb.split(signature, types.SignatureDef, [SIGNATURE_OUTPUTS]);
     const names: string[] = [];
     for (const entry of spans.get(SIGNATURE_OUTPUTS) ?? []) {
@@ -163,7 +163,7 @@ class GraphReader {
   }
 
   /** Where each function of a library is. */
-  async #index(library: Span): Promise<void> {
+  async #index(library: ByteSpan): Promise<void> {
     const { spans } = await this.pb.split(library, types.GraphDef, [FUNCTIONS]);
     for (const span of spans.get(FUNCTIONS) ?? []) {
       const { message } = await this.pb.split<FunctionMessage>(span, types.FunctionDef);
@@ -187,7 +187,7 @@ class GraphReader {
     }
   }
 
-  async #function(span: Span): Promise<TfFunction> {
+  async #function(span: ByteSpan): Promise<TfFunction> {
     const { message, spans } = await this.pb.split<FunctionMessage>(span, types.FunctionDef, [
       FUNCTION_NODES,
       FUNCTION_RETURNS,
@@ -208,7 +208,7 @@ class GraphReader {
     };
   }
 
-  async #nodes(spans: readonly Span[]): Promise<ReadonlyMap<string, TfNode>> {
+  async #nodes(spans: readonly ByteSpan[]): Promise<ReadonlyMap<string, TfNode>> {
     const nodes = new Map<string, TfNode>();
     for (const span of spans) {
       const node = await this.#node(span);
@@ -217,7 +217,7 @@ class GraphReader {
     return nodes;
   }
 
-  async #node(span: Span): Promise<TfNode> {
+  async #node(span: ByteSpan): Promise<TfNode> {
     const { message, spans } = await this.pb.split<{
       readonly name: string;
       readonly op: string;
@@ -243,7 +243,7 @@ class GraphReader {
   }
 
   /** Whole numbers and texts as they are, floating-point numbers as a place. */
-  async #constant(name: string, attribute: Span): Promise<readonly number[] | readonly string[] | StoredTensor> {
+  async #constant(name: string, attribute: ByteSpan): Promise<readonly number[] | readonly string[] | StoredTensor> {
     const [span] = (await this.pb.split(attribute, types.SavedModel, [TENSOR])).spans.get(TENSOR) ?? [];
     if (span === undefined) return [];
     const { message, spans } = await this.pb.split<{
@@ -261,7 +261,7 @@ class GraphReader {
     return this.#stored(name, dtype, message.tensorShape, content);
   }
 
-  async #integers(span: Span, size: 4 | 8): Promise<readonly number[]> {
+  async #integers(span: ByteSpan, size: 4 | 8): Promise<readonly number[]> {
     const count = (span.end - span.start) / size;
     if (!Number.isInteger(count) || count > MAX_INTEGERS) return [];
     const bytes = await this.pb.bytes(span);
@@ -270,7 +270,7 @@ class GraphReader {
     );
   }
 
-  #stored(name: string, dtype: number, tensorShape: Shape | null, content: Span | undefined): StoredTensor {
+  #stored(name: string, dtype: number, tensorShape: Shape | null, content: ByteSpan | undefined): StoredTensor {
     const { path } = this.pb.file;
     const shape = (tensorShape?.dim ?? []).map(({ size }) => size);
     const elements = elementsOf(shape, shown(name), path);
@@ -285,7 +285,7 @@ class GraphReader {
   }
 
   /** An entry of a map whose values are messages. */
-  async #entry(span: Span): Promise<{ readonly key: string; readonly value: Span }> {
+  async #entry(span: ByteSpan): Promise<{ readonly key: string; readonly value: ByteSpan }> {
     const { message, spans } = await this.pb.split<{ readonly key: string }>(span, types.MapEntry, [MAP_VALUE]);
     return { key: message.key, value: spans.get(MAP_VALUE)?.[0] ?? { start: span.end, end: span.end } };
   }

@@ -16,6 +16,7 @@ import {
 } from '../../network/graph/builder.js';
 import { convolution, dense, logits, maxPool, type WeightedLayer } from '../../network/graph/layers.js';
 import { saver, type Variable, variableNodes } from '../../network/graph/saver.js';
+import type { WeightPart } from '../../network/tensors.js';
 import { kerasName } from '../keras/names.js';
 import { messageTypes } from '../shared/protobuf.js';
 import { DECODE, decodeFunction } from './write-decode.js';
@@ -27,7 +28,7 @@ export const SERVING_BYTES = 'serving_bytes';
 const FLOAT = { T: { type: DType.float32 } };
 
 /** The checkpoint's name of a layer's weights. */
-export function variableName(layer: string, part: 'kernel' | 'bias'): string {
+export function variableName(layer: string, part: WeightPart): string {
   return `${kerasName(layer)}/${part}`;
 }
 
@@ -141,7 +142,7 @@ class Network {
   }
 
   /** Adds a variable and returns the node that reads it as float32. */
-  #variable(layer: string, part: 'kernel' | 'bias', shape: readonly number[]): Node {
+  #variable(layer: string, part: WeightPart, shape: readonly number[]): Node {
     const { g, dtype } = this;
     const name = variableName(layer, part);
     const { handle, read } = variableNodes(g, name, dtype, shape);

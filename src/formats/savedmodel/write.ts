@@ -7,6 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Model } from '../../network/card.js';
 import { DType } from '../../network/graph/builder.js';
+import type { WeightPart } from '../../network/tensors.js';
 import { CARD_RECORD, cardMetadata } from '../card/text.js';
 import type { ExportDType, ExporterOptions } from '../export/options.js';
 import { SAVED_MODEL_FILE } from '../shared/signatures.js';
@@ -21,7 +22,7 @@ export interface Checkpoint {
   readonly prefix: string;
   readonly dtype: DType;
   /** A variable's name in the checkpoint. */
-  readonly nameOf: (layer: string, part: 'kernel' | 'bias') => string;
+  readonly nameOf: (layer: string, part: WeightPart) => string;
   readonly signal: AbortSignal | undefined;
 }
 

@@ -1,7 +1,7 @@
 /** The names that weight files give to VGG-16's layers, and which tensor of a file is which. */
 
 import { modelError } from '../../errors.js';
-import { TENSORFLOW_LAYOUT, TORCH_LAYOUT, type WeightLayout } from '../../network/tensors.js';
+import { TENSORFLOW_LAYOUT, TORCH_LAYOUT, type WeightLayout, type WeightPart } from '../../network/tensors.js';
 import { LAYER_MODULES } from '../../network/torch-modules.js';
 import type { BatchNormStep } from './network-steps.js';
 import { shown } from './shown.js';
@@ -18,12 +18,10 @@ const LAYOUTS: Readonly<Record<Naming, WeightLayout>> = {
   torch: TORCH_LAYOUT,
 };
 
-type Part = 'kernel' | 'bias';
-
 interface Meaning {
   readonly naming: Naming;
   readonly layer: string;
-  readonly part: Part;
+  readonly part: WeightPart;
 }
 
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map(

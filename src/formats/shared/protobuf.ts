@@ -9,7 +9,7 @@ import { modelError, RunError } from '../../errors.js';
 import type { RandomAccessFile } from './random-access-file.js';
 
 /** A part of the file: from byte `start` up to, not including, byte `end`. */
-export interface Span {
+export interface ByteSpan {
   readonly start: number;
   readonly end: number;
 }
@@ -18,7 +18,7 @@ export interface Span {
 export interface Split<T> {
   readonly message: T;
   /** For each number that was asked for, the contents of its fields in the order of the file. */
-  readonly spans: ReadonlyMap<number, readonly Span[]>;
+  readonly spans: ReadonlyMap<number, readonly ByteSpan[]>;
 }
 
 interface Field {
@@ -27,7 +27,7 @@ interface Field {
   /** Its tag's first byte. */
   readonly start: number;
   /** Its content, without tag and length. */
-  readonly content: Span;
+  readonly content: ByteSpan;
 }
 
 /** What is decoded of one message, in bytes, at most: a node of VGG-16 takes 300, a bias of 20,000 classes 80 KB. */
@@ -84,18 +84,18 @@ export class ProtobufFile {
 
   constructor(readonly file: RandomAccessFile) {}
 
-  get whole(): Span {
+  get whole(): ByteSpan {
     return { start: 0, end: this.file.bytes };
   }
 
   /** The message in `span`: `type` without the fields in `apart`, whose places are given. What `type` lacks is skipped. */
   async split<T>(
-    span: Span,
+    span: ByteSpan,
     type: protobuf.Type,
     apart: readonly number[] = [],
     limit = MAX_MESSAGE_BYTES,
   ): Promise<Split<T>> {
-    const spans = new Map<number, Span[]>(apart.map((id) => [id, []]));
+    const spans = new Map<number, ByteSpan[]>(apart.map((id) => [id, []]));
     const kept: Buffer[] = [];
     let bytes = 0;
     await this.walk(span, ({ id, wire, start, content }) => {
@@ -114,18 +114,18 @@ export class ProtobufFile {
   }
 
   /** The message in `span`, all of it. */
-  async message<T>(span: Span, type: protobuf.Type): Promise<T> {
+  async message<T>(span: ByteSpan, type: protobuf.Type): Promise<T> {
     return (await this.split<T>(span, type)).message;
   }
 
-  #decode<T>(type: protobuf.Type, bytes: Buffer, { start }: Span): T {
+  #decode<T>(type: protobuf.Type, bytes: Buffer, { start }: ByteSpan): T {
     return this.#sound(`its ${type.name} at byte ${start}`, () =>
       type.toObject(type.decode(bytes), { longs: Number, bytes: Array, arrays: true, defaults: true }),
     ) as T;
   }
 
   /** Calls `visit` for each field of the message in `span`; none reaches beyond it. */
-  async walk(span: Span, visit: (field: Field) => Promise<void> | undefined): Promise<void> {
+  async walk(span: ByteSpan, visit: (field: Field) => Promise<void> | undefined): Promise<void> {
     for (let position = span.start; position < span.end; ) {
       const head = this.#head(position, span.end);
       // To wait for what is at hand takes longer than all of the rest.
@@ -157,7 +157,7 @@ export class ProtobufFile {
   }
 
   /** The varints of a packed field, as numbers; those beyond 2^53 lose digits. */
-  varints(bytes: Buffer, { start }: Span): number[] {
+  varints(bytes: Buffer, { start }: ByteSpan): number[] {
     return this.#sound(`its numbers at byte ${start}`, () => {
       const reader = protobuf.Reader.create(bytes);
       const numbers: number[] = [];
@@ -167,7 +167,7 @@ export class ProtobufFile {
   }
 
   /** The bytes of `span`; throws where there are too many. */
-  async bytes({ start, end }: Span): Promise<Buffer> {
+  async bytes({ start, end }: ByteSpan): Promise<Buffer> {
     this.checkSize(end - start, MAX_MESSAGE_BYTES, `the data at byte ${start}`);
     return await this.#bytes(start, end - start);
   }

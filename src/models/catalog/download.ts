@@ -5,7 +5,7 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { ExitCode, modelError, RunError } from '../../errors.js';
-import { Part, removePart, type Whole } from './part.js';
+import { PartialDownload, removePart, type Whole } from './part.js';
 import { isPublished, type PublishedHash } from './registry.js';
 import { type Answer, type Client, FatalError, openClient, TransientError } from './request.js';
 
@@ -47,7 +47,7 @@ export type DownloadEvent =
  */
 export async function* download(options: DownloadOptions): AsyncGenerator<DownloadEvent, void> {
   const limits = { ...DOWNLOAD_LIMITS, ...options.limits };
-  const part = await Part.open(options.path, options.hash.algorithm);
+  const part = await PartialDownload.open(options.path, options.hash.algorithm);
   const client = await openClient(limits.stallMs);
   try {
     for (let failures = 0; ; ) {
@@ -76,7 +76,11 @@ function jitter(): number {
 }
 
 /** Gets what is missing, and checks the whole. */
-async function* attempt(client: Client, part: Part, options: DownloadOptions): AsyncGenerator<DownloadEvent, void> {
+async function* attempt(
+  client: Client,
+  part: PartialDownload,
+  options: DownloadOptions,
+): AsyncGenerator<DownloadEvent, void> {
   options.signal?.throwIfAborted();
   if (part.bytes === 0 || part.bytes !== part.whole?.total) yield* receive(client, part, options);
   const digest = part.digest();
@@ -94,7 +98,11 @@ async function* attempt(client: Client, part: Part, options: DownloadOptions): A
 
 const SHOWN_DIGITS = 16;
 
-async function* receive(client: Client, part: Part, options: DownloadOptions): AsyncGenerator<DownloadEvent, void> {
+async function* receive(
+  client: Client,
+  part: PartialDownload,
+  options: DownloadOptions,
+): AsyncGenerator<DownloadEvent, void> {
   const { url, signal, least, most } = options;
   const answer = await client.get(url, rangeHeaders(part, url), signal);
   try {
@@ -115,14 +123,14 @@ async function* receive(client: Client, part: Part, options: DownloadOptions): A
 }
 
 /** A range only where there are bytes; by the validator where it is of the same address, else the hash will tell. */
-function rangeHeaders(part: Part, url: string): Record<string, string> {
+function rangeHeaders(part: PartialDownload, url: string): Record<string, string> {
   if (part.bytes === 0) return {};
   const validator = part.whole?.url === url ? part.whole.validator : null;
   return { range: `bytes=${part.bytes}-`, ...(validator === null ? {} : { 'if-range': validator }) };
 }
 
 /** What the answer is part of, after `part` has been emptied where the answer begins anew; `undefined` where all is there. */
-async function wholeOf(answer: Answer, part: Part, options: DownloadOptions): Promise<Whole | undefined> {
+async function wholeOf(answer: Answer, part: PartialDownload, options: DownloadOptions): Promise<Whole | undefined> {
   const { status, headers } = answer;
   const { url } = options;
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') {

@@ -16,7 +16,7 @@ export interface Whole {
   readonly total: number | null;
 }
 
-export class Part {
+export class PartialDownload {
   readonly #path: string;
   readonly #algorithm: string;
   #file: FileHandle;
@@ -33,9 +33,9 @@ export class Part {
   }
 
   /** Opens what an earlier attempt has left at `path`, or begins there; what is there is hashed. */
-  static async open(path: string, algorithm: string): Promise<Part> {
+  static async open(path: string, algorithm: string): Promise<PartialDownload> {
     const file = await openPart(path);
-    const part = new Part(path, algorithm, file);
+    const part = new PartialDownload(path, algorithm, file);
     try {
       const buffer = Buffer.alloc(CHUNK_BYTES);
       for (;;) {

@@ -1,7 +1,7 @@
 /** Weights on their way into the graph: as their file has them, so that no loop in JavaScript touches one. */
 
 import { elementCount } from '../../shape.js';
-import type { FloatFeed, Weights } from '../tensors.js';
+import type { FloatFeed, WeightPart, Weights } from '../tensors.js';
 import { DType, type GraphBuilder, type Node } from './builder.js';
 
 /** One tensor that fills a variable, in the axis order of its source. */
@@ -9,7 +9,7 @@ export interface Feed {
   /** `conv1_1/kernel` */
   readonly name: string;
   readonly layer: string;
-  readonly part: 'kernel' | 'bias';
+  readonly part: WeightPart;
   /** Of its numbers. */
   readonly shape: readonly number[];
   /** `i8`: integers in steps of the layer's scale. */

@@ -7,14 +7,14 @@ import { layerOutput } from './layer-output.js';
 import type { Sides } from './layers.js';
 
 /** A graph that can be run. */
-export interface Outputs {
+export interface GraphOutputs {
   /** The tensor of each output, `node` or `node:output`, by the name of the output. */
   readonly tensors: Readonly<Record<string, string>>;
   /** Row shapes of the outputs that are float16, as `unpackHalves` reads them. */
   readonly halves: Readonly<Record<string, readonly number[]>>;
 }
 
-export class OutputCollector implements Outputs {
+export class OutputCollector implements GraphOutputs {
   readonly tensors: Record<string, string> = {};
   readonly halves: Record<string, readonly number[]> = {};
 

@@ -11,7 +11,7 @@ import { cast, DType, type GraphBuilder, type Node, reshape } from './builder.js
 import { type Feed, feedNodes, type Incoming, mappedNodes, type StoredForm, type TensorNodes } from './feed.js';
 import { variableNodes } from './saver.js';
 
-export interface LayerSpec {
+export interface VariablesSpec {
   /** A layer with weights, by the paper's name. */
   readonly layer: string;
   /** Type that the variables are kept in. */
@@ -31,7 +31,7 @@ export interface LayerVariables {
 }
 
 /** Adds a layer's kernel and bias to the graph. */
-export function layerVariables(g: GraphBuilder, spec: LayerSpec): LayerVariables {
+export function layerVariables(g: GraphBuilder, spec: VariablesSpec): LayerVariables {
   const { layer, dtype } = spec;
   const shape = kernelShapeOf(spec);
   const form = formOf(layer, spec.stored);
@@ -42,7 +42,7 @@ export function layerVariables(g: GraphBuilder, spec: LayerSpec): LayerVariables
 }
 
 /** Adds a layer's bias alone. */
-export function layerBias(g: GraphBuilder, spec: LayerSpec): { readonly read: Node; readonly feed: Feed } {
+export function layerBias(g: GraphBuilder, spec: VariablesSpec): { readonly read: Node; readonly feed: Feed } {
   const { layer, dtype, stored, file } = spec;
   const units = kernelShapeOf(spec).at(-1) ?? 0;
   return variable(g, {
@@ -59,7 +59,7 @@ export function layerBias(g: GraphBuilder, spec: LayerSpec): { readonly read: No
 /** Adds a kernel of int8 numbers, which lie as `shape` says. */
 export function byteKernel(
   g: GraphBuilder,
-  { layer, stored, file }: Pick<LayerSpec, 'layer' | 'stored' | 'file'>,
+  { layer, stored, file }: Pick<VariablesSpec, 'layer' | 'stored' | 'file'>,
   shape: readonly number[],
 ): { readonly read: Node; readonly feed: Feed } {
   const name = `${layer}/kernel`;
@@ -84,13 +84,13 @@ function tensorNodes(
   return mappedNodes(g, name, shape, type, file, offset);
 }
 
-function kernelShapeOf({ layer, architecture }: LayerSpec): readonly number[] {
+function kernelShapeOf({ layer, architecture }: VariablesSpec): readonly number[] {
   const shape = weightLayersOf(architecture).find(({ name }) => name === layer)?.kernelShape;
   if (shape === undefined) throw new Error(`Expected a layer with weights but received ${layer}.`);
   return shape;
 }
 
-function formOf(layer: string, stored: LayerSpec['stored']): StoredForm {
+function formOf(layer: string, stored: VariablesSpec['stored']): StoredForm {
   const form = stored[layer];
   if (form === undefined) throw new Error(`Expected to be told how ${layer} is stored.`);
   return form;
@@ -105,7 +105,7 @@ interface Source {
 const asItIs = (shape: readonly number[]): Source => ({ shape, order: (_, value) => value });
 
 function kernelSource(
-  { layer, architecture, preset }: LayerSpec,
+  { layer, architecture, preset }: VariablesSpec,
   { layout }: StoredForm,
   shape: readonly number[],
 ): Source {

@@ -13,7 +13,7 @@ import type { Preset } from '../preset.js';
 import { cast, DType, GraphBuilder, type Node, reshape } from './builder.js';
 import { type Feed, type MappedFile, mappedBytes, type StoredForm } from './feed.js';
 import { addRows, convolution, dense, logits, maxPool, type Sides, type WeightedLayer } from './layers.js';
-import { OutputCollector, type Outputs } from './outputs.js';
+import { type GraphOutputs, OutputCollector } from './outputs.js';
 import { layerVariables } from './variables.js';
 
 export type { OutputRequest } from '../output-request.js';
@@ -22,7 +22,7 @@ export type { MappedFile, StoredForm } from './feed.js';
 /** Type of the activations and of all weights but the last layer's. */
 export type FloatPrecision = 'f32' | 'bf16';
 
-export interface CompiledGraph extends Outputs {
+export interface CompiledGraph extends GraphOutputs {
   /** The bytes of a `saved_model.pb` (tens of kilobytes: it holds no weights). */
   readonly savedModel: Uint8Array;
   /** The weights of the layers that the outputs need; the others are not in the graph. */

@@ -4,14 +4,14 @@ import { execFileSync } from 'node:child_process';
 import { linkSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Part } from '../../../src/models/catalog/part.js';
+import { PartialDownload } from '../../../src/models/catalog/part.js';
 import { temporaryFolder } from '../../formats/files.js';
 
 const folder = temporaryFolder();
 let files = 0;
 
 async function used(path: string): Promise<void> {
-  const part = await Part.open(path, 'sha256');
+  const part = await PartialDownload.open(path, 'sha256');
   try {
     expect(part.bytes).toBe(0);
     await part.begin({ url: 'http://localhost/x', validator: null, total: 3 });
@@ -49,7 +49,7 @@ describe('a part', () => {
   it('goes on with what an earlier attempt has left', async () => {
     const path = join(folder, `${++files}.partial`);
     writeFileSync(path, 'ear');
-    const part = await Part.open(path, 'sha256');
+    const part = await PartialDownload.open(path, 'sha256');
     await part.append(Buffer.from('lier'));
     await part.close();
     expect(readFileSync(path, 'utf8')).toBe('earlier');
