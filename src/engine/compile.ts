@@ -5,7 +5,6 @@ import { readRange, readTensor } from '../formats/weights/read.js';
 import { INPUT_CHANNELS, KERNEL_SIZE, weightLayersOf } from '../network/architecture.js';
 import type { Int8Weights, Model } from '../network/card.js';
 import { requireInt8 } from '../network/card.js';
-import { compileInt8Graph, type FirstLayer } from '../network/graph/int8.js';
 import {
   type CompiledGraph,
   compileGraph,
@@ -13,6 +12,7 @@ import {
   type MappedFile,
   type StoredForm,
 } from '../network/graph/vgg.js';
+import { compileInt8Graph, type FirstLayer } from '../network/graph/vgg-int8.js';
 import type { OutputRequest } from '../network/output-request.js';
 import type { Arithmetic } from '../network/precision.js';
 import { type FileRange, feedTypeOf, TENSORFLOW_LAYOUT, type TensorSource } from '../network/tensors.js';

@@ -4,7 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import { INPUT_CHANNELS } from '../network/architecture.js';
 import { type BatchRequest, type OpenRequest, toPlain, type WorkerReply } from './engine.js';
 import { activationBytes, networkMemory } from './memory.js';
-import { MemoryPool, type OperationAddon } from './pool.js';
+import { MemoryPool, type OperationAddon } from './memory-pool.js';
 import { Session } from './session.js';
 import { loadAddon } from './tensorflow.js';
 

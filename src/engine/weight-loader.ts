@@ -5,7 +5,7 @@ import { readBytes, readRange, readTensor } from '../formats/weights/read.js';
 import type { Model } from '../network/card.js';
 import type { Node } from '../network/graph/builder.js';
 import type { Feed } from '../network/graph/feed.js';
-import { groupFeeds } from '../network/graph/loads.js';
+import { groupFeeds } from '../network/graph/feed-groups.js';
 import { elementCount } from '../shape.js';
 import { mapOrdered } from '../stream.js';
 import type { FeedTensor } from './addon.js';

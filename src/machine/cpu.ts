@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { cgroupCpus, type ReadText, readText } from './cgroup.js';
-import { grantedThreads } from './granted.js';
+import { grantedThreads } from './granted-threads.js';
 
 export interface CpuFeatures {
   /** The maker's name for it, such as "Intel(R) Xeon(R) Platinum 8481C". */

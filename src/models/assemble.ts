@@ -1,8 +1,8 @@
 /** Finds VGG-16's layers in a network that its file describes step by step. */
 
-import { type NamedLayer, type NamedTensors, notVgg16 } from '../formats/shared/names.js';
 import type { AffineStep, BatchNormStep, ConvStep, DenseStep, NetworkStep } from '../formats/shared/network-steps.js';
 import { shown } from '../formats/shared/shown.js';
+import { type NamedLayer, type NamedTensors, notVgg16 } from '../formats/shared/tensor-names.js';
 import type { WeightFile } from '../formats/shared/weight-file.js';
 import { CONVOLUTIONS_PER_BLOCK } from '../network/architecture.js';
 import type { WeightLayout } from '../network/tensors.js';

@@ -2,8 +2,8 @@
 
 import { parse } from 'csv-parse/sync';
 import { usageError } from '../errors.js';
-import { DuplicateKeyError, parseUniqueJson } from '../formats/shared/json.js';
 import { shown } from '../formats/shared/shown.js';
+import { DuplicateKeyError, parseUniqueJson } from '../formats/shared/unique-json.js';
 
 /** Text of a label file, in characters, at most: ImageNet's 21,000 classes take 0.5 MB. */
 export const MAX_LABEL_CHARACTERS = 8 * 1024 * 1024;

@@ -5,8 +5,8 @@ import { ExitCode, modelError, RunError, usageError } from '../errors.js';
 import { hasCard, parseCard } from '../formats/card/parse.js';
 import { readWeightFile } from '../formats/open.js';
 import { withInt8 } from '../formats/safetensors/int8.js';
-import { inferArchitecture } from '../formats/shared/infer.js';
-import { type NamedTensors, nameTensors } from '../formats/shared/names.js';
+import { inferArchitecture } from '../formats/shared/infer-architecture.js';
+import { type NamedTensors, nameTensors } from '../formats/shared/tensor-names.js';
 import type { WeightFile } from '../formats/shared/weight-file.js';
 import { randomWeights } from '../formats/weights/random.js';
 import { vgg16 } from '../network/architecture.js';
@@ -21,11 +21,11 @@ import {
   MINI_FILE,
   recognize,
   requireWeights,
-} from './catalog/known.js';
-import type { KnownWeights } from './catalog/registry.js';
-import { foreignCard, rejectPreset } from './foreign.js';
-import { publishedCard, usedWeights } from './published.js';
-import { weightsOf } from './sources.js';
+} from './catalog/known-models.js';
+import type { KnownWeights } from './catalog/published-weights.js';
+import { foreignCard, rejectPreset } from './foreign-card.js';
+import { publishedCard, usedWeights } from './published-card.js';
+import { weightsOf } from './weight-sources.js';
 
 export interface OpenOptions {
   /** Of the random weights: an integer from 0 to 2^32 - 1. */

@@ -37,7 +37,7 @@ export async function openExported(
 }
 
 async function openInOnnxRuntime(path: string, card: ModelCard, outputs: readonly string[]): Promise<ExportedNetwork> {
-  const { openOnnx } = await import('../formats/onnx/run.js');
+  const { openOnnx } = await import('../formats/onnx/runtime.js');
   const session = await openOnnx(path);
   const size = card.architecture.inputSize;
   return {

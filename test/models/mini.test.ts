@@ -9,7 +9,7 @@ import { configureTensorFlow } from '../../src/engine/tensorflow.js';
 import { int8Layers } from '../../src/formats/safetensors/int8.js';
 import { cpuFeatures, hasInt8 } from '../../src/machine/cpu.js';
 import { openModel } from '../../src/models/open.js';
-import { ActivationHistogram } from '../../src/models/quantize/ranges.js';
+import { ActivationHistogram } from '../../src/models/quantize/calibration.js';
 import { writeQuantizedFile } from '../../src/models/quantize/write.js';
 import type { Model } from '../../src/network/card.js';
 import type { Arithmetic } from '../../src/network/precision.js';

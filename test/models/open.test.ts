@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readTensor } from '../../src/formats/weights/read.js';
-import { MINI_FILE } from '../../src/models/catalog/known.js';
+import { MINI_FILE } from '../../src/models/catalog/known-models.js';
 import { IMAGENET_LABELS } from '../../src/models/imagenet/labels.js';
 import { type OpenOptions, openModel } from '../../src/models/open.js';
 import type { TensorSource } from '../../src/network/tensors.js';

@@ -2,7 +2,7 @@
 
 import { ExitCode, usageError } from '../../errors.js';
 import { IMAGE_EXTENSIONS } from '../../images/list/extensions.js';
-import type { RangeMethod } from '../../models/quantize/ranges.js';
+import type { RangeMethod } from '../../models/quantize/calibration.js';
 import { checkOutput } from '../../output/files/atomic.js';
 import { printable } from '../../output/printable.js';
 import { type QuantizedModel, type QuantizePhase, quantizeModel } from '../../services/model/quantize.js';

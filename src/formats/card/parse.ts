@@ -4,9 +4,9 @@ import { modelError } from '../../errors.js';
 import { type Architecture, CONVOLUTIONS_PER_BLOCK } from '../../network/architecture.js';
 import type { ModelCard } from '../../network/card.js';
 import type { Preset } from '../../network/preset.js';
-import { MAX_INPUT_SIZE, MIN_INPUT_SIZE } from '../shared/infer.js';
-import { parseUniqueJson } from '../shared/json.js';
+import { MAX_INPUT_SIZE, MIN_INPUT_SIZE } from '../shared/infer-architecture.js';
 import { shown } from '../shared/shown.js';
+import { parseUniqueJson } from '../shared/unique-json.js';
 import type { WeightFile } from '../shared/weight-file.js';
 
 /** Value of the metadata's `format`, and the version of the layout that this code reads. */

@@ -5,18 +5,18 @@
 
 import { modelError } from '../../errors.js';
 import { CONVOLUTIONS_PER_BLOCK } from '../../network/architecture.js';
+import { CARD_RECORD } from '../card/metadata.js';
 import { MAX_CARD_BYTES, parseCardRecord } from '../card/parse.js';
-import { CARD_RECORD } from '../card/text.js';
 import { type Hdf5Source, readHdf5Tree } from '../hdf5/read.js';
-import { DuplicateKeyError, parseUniqueJson } from '../shared/json.js';
 import type { NetworkStep } from '../shared/network-steps.js';
 import type { RandomAccessFile } from '../shared/random-access-file.js';
 import { shown } from '../shared/shown.js';
 import { MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
+import { DuplicateKeyError, parseUniqueJson } from '../shared/unique-json.js';
 import type { WeightFile } from '../shared/weight-file.js';
 import { Zip } from '../shared/zip.js';
-import { type KerasNetwork, kerasFamily, kerasNetwork } from './config.js';
-import { type KerasWeights, kerasWeights, type Unit } from './weights.js';
+import { type KerasWeights, kerasWeights, type Unit } from './find-weights.js';
+import { type KerasNetwork, kerasFamily, kerasNetwork } from './network.js';
 
 /** Members of a zip, at most. A `.keras` file has four, and assets of layers; one of PyTorch has one a tensor. */
 const MAX_MEMBERS = MAX_TENSORS + 100;

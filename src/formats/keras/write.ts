@@ -9,11 +9,11 @@ import { usageError } from '../../errors.js';
 import { INPUT_CHANNELS, type Layer } from '../../network/architecture.js';
 import type { Model } from '../../network/card.js';
 import { layersUpTo } from '../../network/needed-layers.js';
-import { CARD_RECORD, cardMetadata } from '../card/text.js';
+import { CARD_RECORD, cardMetadata } from '../card/metadata.js';
 import type { ExporterOptions } from '../export/options.js';
 import { writeZip } from '../export/zip-file.js';
-import { kerasName } from './names.js';
-import { writeCheckpoint } from './write-weights.js';
+import { kerasName } from './layer-names.js';
+import { writeCheckpoint } from './write-checkpoint.js';
 
 /** What reads the file: since the first Keras with this format. */
 const KERAS_VERSION = '3.0.0';

@@ -12,7 +12,7 @@ import type { Preset } from '../../network/preset.js';
 import { TORCH_LAYOUT } from '../../network/tensors.js';
 import { TORCHVISION_MODULES } from '../../network/torch-modules.js';
 import { elementCount } from '../../shape.js';
-import { cardMetadata } from '../card/text.js';
+import { cardMetadata } from '../card/metadata.js';
 import { readLayer } from '../export/layer-weights.js';
 import { writeNewFile } from '../export/new-file.js';
 import type { ExportDType, ExporterOptions } from '../export/options.js';

@@ -4,8 +4,8 @@
  */
 
 import { modelError } from '../../errors.js';
+import { CARD_RECORD } from '../card/metadata.js';
 import { MAX_CARD_BYTES, parseCardRecord } from '../card/parse.js';
-import { CARD_RECORD } from '../card/text.js';
 import type { RandomAccessFile } from '../shared/random-access-file.js';
 import { shown } from '../shared/shown.js';
 import { LEGACY_PYTORCH_SIGNATURE } from '../shared/signatures.js';
@@ -13,7 +13,7 @@ import { MAX_TENSORS } from '../shared/stored-tensor.js';
 import type { WeightFile } from '../shared/weight-file.js';
 import { Zip } from '../shared/zip.js';
 import { unpickle } from './pickle.js';
-import { type Storage, type StorageRange, storageBytes, tensorsOf, torchTable } from './torch-pickle.js';
+import { type Storage, type StorageRange, storageBytes, tensorsOf, torchTable } from './state-dict.js';
 
 /** Pickle, in bytes, at most: VGG-16's is 4 KB, a checkpoint's with an optimiser 100 KB. */
 export const MAX_PICKLE_BYTES = 4 * 1024 * 1024;

@@ -10,10 +10,10 @@ import type { Model } from '../../network/card.js';
 import { TORCH_LAYOUT } from '../../network/tensors.js';
 import { TORCHVISION_MODULES } from '../../network/torch-modules.js';
 import { elementCount } from '../../shape.js';
-import { CARD_RECORD, cardMetadata } from '../card/text.js';
-import { checkOutputs } from '../export/check.js';
+import { CARD_RECORD, cardMetadata } from '../card/metadata.js';
 import { type LayerArrays, readLayer } from '../export/layer-weights.js';
 import type { ExportDType, ExporterOptions } from '../export/options.js';
+import { refuseOutputs } from '../export/refuse-outputs.js';
 import { writeZip } from '../export/zip-file.js';
 import { encode } from '../safetensors/write.js';
 
@@ -36,7 +36,7 @@ interface Tensor {
 
 /** `torch.load(path)` gives an OrderedDict that `torchvision.models.vgg16().load_state_dict` takes. */
 export async function exportPytorch(model: Model, path: string, options: ExporterOptions): Promise<void> {
-  checkOutputs('pytorch', model, options);
+  refuseOutputs('pytorch', model, options);
   const layers = weightLayersOf(model.card.architecture);
   const tensors = layers.flatMap(({ name, kernelShape }): Tensor[] => {
     const [input, output] = kernelShape.slice(-2) as [number, number];

@@ -4,8 +4,8 @@ import { modelError } from '../../errors.js';
 import { type Architecture, layersOf, weightLayersOf } from '../../network/architecture.js';
 import type { Int8Weights, Model } from '../../network/card.js';
 import { TENSORFLOW_LAYOUT, type TensorSource } from '../../network/tensors.js';
-import { parseUniqueJson } from '../shared/json.js';
 import { shown } from '../shared/shown.js';
+import { parseUniqueJson } from '../shared/unique-json.js';
 import type { WeightFile } from '../shared/weight-file.js';
 
 /** The entry of the file's metadata: JSON of an `Int8Record`. */

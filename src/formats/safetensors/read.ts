@@ -3,12 +3,12 @@
 import { modelError } from '../../errors.js';
 import type { FileRange, WeightType } from '../../network/tensors.js';
 import { LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY } from '../../safetensors-header.js';
-import { DuplicateKeyError, parseUniqueJson } from '../shared/json.js';
 import type { RandomAccessFile } from '../shared/random-access-file.js';
 import { shown } from '../shared/shown.js';
 import { bytesOf, elementsOf, MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
+import { DuplicateKeyError, parseUniqueJson } from '../shared/unique-json.js';
 import type { WeightFile } from '../shared/weight-file.js';
-import { withScales } from './int8-tensors.js';
+import { withScales } from './int8-scales.js';
 
 const FLOATS: Readonly<Record<string, WeightType>> = { F64: 'f64', F32: 'f32', F16: 'f16', BF16: 'bf16' };
 

@@ -8,19 +8,19 @@ import { weightLayersOf } from '../../network/architecture.js';
 import type { Model, ModelCard } from '../../network/card.js';
 import { TENSORFLOW_LAYOUT, TORCH_LAYOUT, type WeightLayout, type WeightPart } from '../../network/tensors.js';
 import { TORCHVISION_MODULES } from '../../network/torch-modules.js';
+import { cardMetadata } from '../card/metadata.js';
 import { CARD_KEY, VERSION_KEY } from '../card/parse.js';
-import { cardMetadata } from '../card/text.js';
-import { checkOutputs } from '../export/check.js';
 import { readLayer } from '../export/layer-weights.js';
 import type { ExportDType, ExporterOptions } from '../export/options.js';
-import { type TensorEntry, writeTensors } from './file.js';
+import { refuseOutputs } from '../export/refuse-outputs.js';
+import { type TensorEntry, writeTensors } from './write-tensors.js';
 
 /** The dtype in the format's own words. */
 const DTYPES = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const satisfies Record<ExportDType, string>;
 
 /** torchvision's `state_dict`: `safetensors.torch.load_file` gives what `vgg16().load_state_dict` takes. */
 export async function exportSafetensors(model: Model, path: string, options: ExporterOptions): Promise<void> {
-  checkOutputs('safetensors', model, options);
+  refuseOutputs('safetensors', model, options);
   const { version, card } = cardMetadata(model.card);
   await write(model, path, {
     dtype: options.dtype,

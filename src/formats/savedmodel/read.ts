@@ -7,8 +7,8 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { modelError } from '../../errors.js';
+import { CARD_RECORD } from '../card/metadata.js';
 import { hasCard, MAX_CARD_BYTES, parseCardRecord } from '../card/parse.js';
-import { CARD_RECORD } from '../card/text.js';
 import type { NetworkStep } from '../shared/network-steps.js';
 import { ProtobufFile } from '../shared/protobuf.js';
 import { withFile } from '../shared/random-access-file.js';
@@ -16,10 +16,10 @@ import { shown } from '../shared/shown.js';
 import { SAVED_MODEL_FILE } from '../shared/signatures.js';
 import type { StoredTensor } from '../shared/stored-tensor.js';
 import type { WeightFile } from '../shared/weight-file.js';
-import { readSavedGraph, type SavedGraph } from './graph.js';
+import { tfNetwork } from './network.js';
+import { readSavedGraph, type SavedGraph } from './read-graph.js';
 import { readTensorBundle, type TensorBundle } from './tensor-bundle.js';
-import { type Reference, type TfNode, TfResolver } from './tf-graph.js';
-import { tfNetwork } from './tf-network.js';
+import { type Reference, type TfNode, TfResolver } from './tensorflow-graph.js';
 
 /** Where this tool's own SavedModels have their card: TensorFlow leaves that folder to others. */
 export const EXTRA_ASSETS = 'assets.extra';

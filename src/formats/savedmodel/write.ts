@@ -8,11 +8,11 @@ import { join, resolve } from 'node:path';
 import type { Model } from '../../network/card.js';
 import { DType } from '../../network/graph/builder.js';
 import type { WeightPart } from '../../network/tensors.js';
-import { CARD_RECORD, cardMetadata } from '../card/text.js';
+import { CARD_RECORD, cardMetadata } from '../card/metadata.js';
 import type { ExportDType, ExporterOptions } from '../export/options.js';
 import { SAVED_MODEL_FILE } from '../shared/signatures.js';
 import { EXTRA_ASSETS } from './read.js';
-import { servingGraph, variableName } from './write-graph.js';
+import { servingGraph, variableName } from './write-serving-graph.js';
 
 const DTYPES: Readonly<Record<ExportDType, DType>> = { f32: DType.float32, f16: DType.half, bf16: DType.bfloat16 };
 

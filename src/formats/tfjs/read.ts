@@ -7,16 +7,16 @@
 import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { modelError, RunError } from '../../errors.js';
 import { type FileRange, type Place, QUANTIZED_BYTES } from '../../network/tensors.js';
-import { kerasNetwork } from '../keras/config.js';
-import { type Fields, isObject, type KerasLayer } from '../keras/line.js';
-import { type TfGraph, TfResolver } from '../savedmodel/tf-graph.js';
-import { tfNetwork } from '../savedmodel/tf-network.js';
-import { DuplicateKeyError, parseUniqueJson } from '../shared/json.js';
+import { type Fields, isObject, type KerasLayer } from '../keras/layer-order.js';
+import { kerasNetwork } from '../keras/network.js';
+import { tfNetwork } from '../savedmodel/network.js';
+import { type TfGraph, TfResolver } from '../savedmodel/tensorflow-graph.js';
 import { type RandomAccessFile, withFile } from '../shared/random-access-file.js';
 import { shown } from '../shared/shown.js';
 import { elementsOf, MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
+import { DuplicateKeyError, parseUniqueJson } from '../shared/unique-json.js';
 import type { WeightFile } from '../shared/weight-file.js';
-import { parseTfjsGraph } from './graph.js';
+import { parseTfjsGraph } from './read-graph.js';
 
 /** In bytes, at most: VGG-16's takes 20 KB, with a card of 1,000 labels 60. */
 export const MAX_MODEL_JSON_BYTES = 16 * 1024 * 1024;

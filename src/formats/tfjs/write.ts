@@ -11,10 +11,10 @@ import { INPUT_CHANNELS, type Layer } from '../../network/architecture.js';
 import type { Model } from '../../network/card.js';
 import { layersUpTo } from '../../network/needed-layers.js';
 import { TENSORFLOW_LAYOUT } from '../../network/tensors.js';
-import { cardMetadata } from '../card/text.js';
+import { cardMetadata } from '../card/metadata.js';
 import { readLayer } from '../export/layer-weights.js';
 import type { ExporterOptions } from '../export/options.js';
-import { kerasName } from '../keras/names.js';
+import { kerasName } from '../keras/layer-names.js';
 import { encode } from '../safetensors/write.js';
 
 /** Of one file, in bytes: what the format's own converter takes, so that browsers cache each. */

@@ -5,9 +5,9 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { ExitCode, modelError, RunError } from '../../errors.js';
-import { PartialDownload, removePart, type Whole } from './part.js';
-import { isPublished, type PublishedHash } from './registry.js';
-import { type Answer, type Client, FatalError, openClient, TransientError } from './request.js';
+import { type Answer, type Client, FatalError, openClient, TransientError } from './http-get.js';
+import { PartialDownload, removePart, type Whole } from './partial-download.js';
+import { isPublished, type PublishedHash } from './published-weights.js';
 
 export interface DownloadLimits {
   /** A server that sends nothing for so long is given up, in milliseconds. */

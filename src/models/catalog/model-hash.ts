@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { SAVED_MODEL_FILE, TFJS_FILE } from '../../formats/shared/signatures.js';
 import type { Model } from '../../network/card.js';
 import type { Place, TensorSource } from '../../network/tensors.js';
-import { rememberedHash } from './hash.js';
+import { rememberedHash } from './file-hash.js';
 
 /**
  * In hex; `null` for generated weights. Of one file it is the file's own sha256; of several (shards, external data, a

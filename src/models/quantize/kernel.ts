@@ -1,6 +1,6 @@
 /** A kernel as int8: one scale an output channel, the largest weight is 127 steps. */
 
-import { MAX_WEIGHT } from '../../network/graph/quantized.js';
+import { MAX_WEIGHT } from '../../network/graph/quantized-nodes.js';
 
 export interface QuantizedKernel {
   /** In the order of the kernel. */

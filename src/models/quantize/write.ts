@@ -1,10 +1,10 @@
 /** Writes a quantised model: int8 kernels with their scales, float32 biases and last layer, and the ranges. */
 
-import { cardMetadata } from '../../formats/card/text.js';
+import { cardMetadata } from '../../formats/card/metadata.js';
 import { readLayer } from '../../formats/export/layer-weights.js';
-import { type TensorEntry, writeTensors } from '../../formats/safetensors/file.js';
 import { INT8_KEY, type Int8Record, int8Layers } from '../../formats/safetensors/int8.js';
 import { encode } from '../../formats/safetensors/write.js';
+import { type TensorEntry, writeTensors } from '../../formats/safetensors/write-tensors.js';
 import { weightLayersOf } from '../../network/architecture.js';
 import type { Model, ModelCard } from '../../network/card.js';
 import { TENSORFLOW_LAYOUT } from '../../network/tensors.js';

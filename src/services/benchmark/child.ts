@@ -34,7 +34,7 @@ process.once('message', async ({ job, started }: JobMessage) => {
         measured(await (await import('./measure-pipeline.js')).measurePipeline(job, onBatch, sinceStart));
         break;
       case 'peak':
-        reply({ type: 'peak', peak: (await import('../../engine/peak.js')).measurePeak(job) });
+        reply({ type: 'peak', peak: (await import('../../engine/peak-rate.js')).measurePeak(job) });
     }
   } catch (error) {
     reply({ type: 'failed', error: plain(error) });

@@ -3,9 +3,9 @@
 import { Engine } from '../../engine/engine.js';
 import { RunError } from '../../errors.js';
 import { availableThreads } from '../../machine/cpu.js';
-import { recognize } from '../../models/catalog/known.js';
+import { recognize } from '../../models/catalog/known-models.js';
 import { modelHash } from '../../models/catalog/model-hash.js';
-import { type Golden, goldenOf } from '../../models/golden.js';
+import { type Golden, goldenOf } from '../../models/golden-outputs.js';
 import { type OpenOptions, openModel } from '../../models/open.js';
 import { INPUT_CHANNELS } from '../../network/architecture.js';
 import type { Model, ModelCard } from '../../network/card.js';

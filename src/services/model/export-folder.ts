@@ -2,7 +2,7 @@
 
 import { readdir } from 'node:fs/promises';
 import { usageError } from '../../errors.js';
-import { strangerIn } from '../../formats/folders.js';
+import { strangerIn } from '../../formats/exported-folders.js';
 import { reasonOf } from '../../output/sink.js';
 
 /** Throws USAGE for a folder that holds anything that `model export` has not written. */

@@ -1,7 +1,7 @@
 /** Read a weight file of any format and write it as this tool's own, which opens fastest and says all about itself. */
 
 import { writeModelFile } from '../../formats/safetensors/write.js';
-import { hashFile } from '../../models/catalog/hash.js';
+import { hashFile } from '../../models/catalog/file-hash.js';
 import { type OpenOptions, openModel } from '../../models/open.js';
 import type { Model, ModelCard } from '../../network/card.js';
 import type { TensorSource, WeightType } from '../../network/tensors.js';

@@ -3,9 +3,14 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RunError } from '../../errors.js';
-import { rememberedHash } from '../../models/catalog/hash.js';
-import { type FrameworkEnvironment, findWeights, isKnownModel, KNOWN_MODELS } from '../../models/catalog/known.js';
-import { KNOWN_WEIGHTS, type KnownWeights, type PublishedHash } from '../../models/catalog/registry.js';
+import { rememberedHash } from '../../models/catalog/file-hash.js';
+import {
+  type FrameworkEnvironment,
+  findWeights,
+  isKnownModel,
+  KNOWN_MODELS,
+} from '../../models/catalog/known-models.js';
+import { KNOWN_WEIGHTS, type KnownWeights, type PublishedHash } from '../../models/catalog/published-weights.js';
 import { openModel } from '../../models/open.js';
 import { addressOf } from './pull.js';
 

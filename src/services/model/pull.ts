@@ -5,11 +5,17 @@ import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ExitCode, RunError, usageError } from '../../errors.js';
 import { type DownloadEvent, type DownloadLimits, download } from '../../models/catalog/download.js';
-import { rememberedHash } from '../../models/catalog/hash.js';
-import { byHand, type FrameworkEnvironment, findWeights, isKnownModel, ownPath } from '../../models/catalog/known.js';
+import { rememberedHash } from '../../models/catalog/file-hash.js';
+import {
+  byHand,
+  type FrameworkEnvironment,
+  findWeights,
+  isKnownModel,
+  ownPath,
+} from '../../models/catalog/known-models.js';
 import { Lock } from '../../models/catalog/lock.js';
-import { removePart } from '../../models/catalog/part.js';
-import { isPublished, KNOWN_WEIGHTS, type KnownWeights, knownWeights } from '../../models/catalog/registry.js';
+import { removePart } from '../../models/catalog/partial-download.js';
+import { isPublished, KNOWN_WEIGHTS, type KnownWeights, knownWeights } from '../../models/catalog/published-weights.js';
 import { reasonOf } from '../../output/sink.js';
 
 /** How often a process that waits for another one looks, in milliseconds. */

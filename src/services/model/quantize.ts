@@ -6,7 +6,7 @@ import { modelError } from '../../errors.js';
 import { int8Layers } from '../../formats/safetensors/int8.js';
 import { availableThreads, cpuFeatures, hasInt8 } from '../../machine/cpu.js';
 import { type OpenOptions, openModel } from '../../models/open.js';
-import { ActivationHistogram, type RangeMethod } from '../../models/quantize/ranges.js';
+import { ActivationHistogram, type RangeMethod } from '../../models/quantize/calibration.js';
 import { writeQuantizedFile } from '../../models/quantize/write.js';
 import type { Model, ModelCard } from '../../network/card.js';
 import type { Arithmetic } from '../../network/precision.js';

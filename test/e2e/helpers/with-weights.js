@@ -5,7 +5,7 @@
 
 import { execute } from '@oclif/core';
 
-const { KNOWN_WEIGHTS } = await import('../../../dist/models/catalog/registry.js');
+const { KNOWN_WEIGHTS } = await import('../../../dist/models/catalog/published-weights.js');
 
 for (const [name, change] of Object.entries(JSON.parse(process.env.WEIGHTS ?? '{}'))) {
   const known = KNOWN_WEIGHTS.find((each) => each.name === name);

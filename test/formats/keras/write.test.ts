@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Session } from '../../../src/engine/session.js';
 import { configureTensorFlow } from '../../../src/engine/tensorflow.js';
 import { readLayer } from '../../../src/formats/export/layer-weights.js';
-import { kerasName } from '../../../src/formats/keras/names.js';
+import { kerasName } from '../../../src/formats/keras/layer-names.js';
 import { exportKeras } from '../../../src/formats/keras/write.js';
 import { openModel } from '../../../src/models/open.js';
 import { weightLayersOf } from '../../../src/network/architecture.js';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { configureTensorFlow } from '../../../src/engine/tensorflow.js';
 import type { ExportDType, ExporterOptions } from '../../../src/formats/export/options.js';
-import { openOnnx, runOnnx } from '../../../src/formats/onnx/run.js';
+import { openOnnx, runOnnx } from '../../../src/formats/onnx/runtime.js';
 import { exportOnnx } from '../../../src/formats/onnx/write.js';
 import { permute } from '../../../src/formats/shared/permute.js';
 import { type OpenOptions, openModel } from '../../../src/models/open.js';

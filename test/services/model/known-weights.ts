@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type KnownWeights, knownWeights } from '../../../src/models/catalog/registry.js';
+import { type KnownWeights, knownWeights } from '../../../src/models/catalog/published-weights.js';
 import { modelFixture } from '../../formats/files.js';
 
 /** torchvision's names, 64 pixels, 7 classes. */

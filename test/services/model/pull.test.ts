@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { recognize } from '../../../src/models/catalog/known.js';
-import { KNOWN_WEIGHTS, type KnownWeights } from '../../../src/models/catalog/registry.js';
+import { recognize } from '../../../src/models/catalog/known-models.js';
+import { KNOWN_WEIGHTS, type KnownWeights } from '../../../src/models/catalog/published-weights.js';
 import { IMAGENET_LABELS } from '../../../src/models/imagenet/labels.js';
 import { openModel } from '../../../src/models/open.js';
 import { checkRequests } from '../../../src/network/layer-names.js';

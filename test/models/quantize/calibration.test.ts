@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fillRandom } from '../../../src/formats/weights/random.js';
-import { ActivationHistogram } from '../../../src/models/quantize/ranges.js';
+import { ActivationHistogram } from '../../../src/models/quantize/calibration.js';
 
 /** Like what a ReLU gives: half zeros, the rest with a long tail. */
 function activations(count: number, seed: number, scale = 1): Float32Array {

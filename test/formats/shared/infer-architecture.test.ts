@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { inferArchitecture } from '../../../src/formats/shared/infer.js';
-import { nameTensors } from '../../../src/formats/shared/names.js';
+import { inferArchitecture } from '../../../src/formats/shared/infer-architecture.js';
+import { nameTensors } from '../../../src/formats/shared/tensor-names.js';
 import type { WeightFile } from '../../../src/formats/shared/weight-file.js';
 import { type Entry, slimShapes } from '../files.js';
 

@@ -1,4 +1,4 @@
-/** A card as the text entries that model files carry: the opposite of `parse-card.ts`. */
+/** A card as the text entries that model files carry: the opposite of parse.ts. */
 
 import type { ModelCard } from '../../network/card.js';
 import { CARD_FORMAT, CARD_VERSION } from './parse.js';

@@ -10,7 +10,7 @@ import { type ByteSpan, messageTypes, type ProtobufFile } from '../shared/protob
 import { shown } from '../shared/shown.js';
 import { elementsOf, type StoredTensor } from '../shared/stored-tensor.js';
 import { TF_FLOATS } from './tensor-bundle.js';
-import type { TfAttribute, TfFunction, TfGraph, TfNode } from './tf-graph.js';
+import type { TfAttribute, TfFunction, TfGraph, TfNode } from './tensorflow-graph.js';
 
 const types = messageTypes({
   SavedModel: {},

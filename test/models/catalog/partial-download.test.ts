@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { linkSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PartialDownload } from '../../../src/models/catalog/part.js';
+import { PartialDownload } from '../../../src/models/catalog/partial-download.js';
 import { temporaryFolder } from '../../formats/files.js';
 
 const folder = temporaryFolder();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { grantedThreads } from '../../src/machine/granted.js';
+import { grantedThreads } from '../../src/machine/granted-threads.js';
 
 describe('grantedThreads', () => {
   it.each<[string, Record<string, string>, number, string]>([

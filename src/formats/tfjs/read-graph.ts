@@ -1,8 +1,8 @@
 /** The graph of a tfjs graph model: TensorFlow's GraphDef as protobuf's JSON writes it, constants being in the shards. */
 
 import { modelError } from '../../errors.js';
-import { type Fields, isObject } from '../keras/line.js';
-import type { TfAttribute, TfGraph, TfNode } from '../savedmodel/tf-graph.js';
+import { type Fields, isObject } from '../keras/layer-order.js';
+import type { TfAttribute, TfGraph, TfNode } from '../savedmodel/tensorflow-graph.js';
 import { shown } from '../shared/shown.js';
 import type { StoredTensor } from '../shared/stored-tensor.js';
 

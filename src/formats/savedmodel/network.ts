@@ -1,13 +1,13 @@
 /** The network in a TensorFlow graph, as steps: from its output back to its input. */
 
 import { INPUT_CHANNELS } from '../../network/architecture.js';
-import { kerasFamily } from '../keras/config.js';
+import { kerasFamily } from '../keras/network.js';
 import type { NetworkStep } from '../shared/network-steps.js';
 import { shown } from '../shared/shown.js';
 import type { StoredTensor } from '../shared/stored-tensor.js';
 import type { Family } from '../shared/weight-file.js';
-import type { Found, Reference, TfNode, TfResolver } from './tf-graph.js';
-import { filled, layerName, smallNumbers } from './tf-weights.js';
+import type { Found, Reference, TfNode, TfResolver } from './tensorflow-graph.js';
+import { filled, layerName, smallNumbers } from './weights.js';
 
 export interface TfNetwork {
   readonly steps: readonly NetworkStep[];

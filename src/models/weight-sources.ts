@@ -1,9 +1,9 @@
 /** From the tensors of a file to the sources of a network's weights: batch normalisations are folded into them here. */
 
-import { type NamedLayer, type NamedTensors, notVgg16 } from '../formats/shared/names.js';
 import type { BatchNormStep } from '../formats/shared/network-steps.js';
 import { shown } from '../formats/shared/shown.js';
 import { elementsOf, type StoredTensor } from '../formats/shared/stored-tensor.js';
+import { type NamedLayer, type NamedTensors, notVgg16 } from '../formats/shared/tensor-names.js';
 import type { WeightFile } from '../formats/shared/weight-file.js';
 import { readTensor } from '../formats/weights/read.js';
 import type { LayerWeights, StoredSource, TensorSource, Weights } from '../network/tensors.js';

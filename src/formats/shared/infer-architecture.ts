@@ -3,9 +3,9 @@
 import { type Architecture, CONVOLUTIONS_PER_BLOCK, INPUT_CHANNELS, KERNEL_SIZE } from '../../network/architecture.js';
 import { isOutputFirst } from '../../network/tensors.js';
 import { elementCount } from '../../shape.js';
-import { type NamedLayer, type NamedTensors, notVgg16 } from './names.js';
 import { shown } from './shown.js';
 import type { StoredTensor } from './stored-tensor.js';
+import { type NamedLayer, type NamedTensors, notVgg16 } from './tensor-names.js';
 import type { WeightFile } from './weight-file.js';
 
 /** Side of an input image, in pixels, at most: beyond it one image's activations pass a gigabyte. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { hashFile, rememberedHash } from '../../../src/models/catalog/hash.js';
+import { hashFile, rememberedHash } from '../../../src/models/catalog/file-hash.js';
 import { temporaryFolder, write } from '../../formats/files.js';
 
 const folder = temporaryFolder();

@@ -5,8 +5,8 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ExitCode, modelError, RunError } from '../../errors.js';
-import { rememberedHash } from './hash.js';
-import { isPublished, KNOWN_WEIGHTS, type KnownWeights, knownWeights } from './registry.js';
+import { rememberedHash } from './file-hash.js';
+import { isPublished, KNOWN_WEIGHTS, type KnownWeights, knownWeights } from './published-weights.js';
 
 /** Names that need no download, and what they stand for. */
 const OWN_MODELS = {

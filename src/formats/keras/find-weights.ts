@@ -8,8 +8,8 @@ import { modelError } from '../../errors.js';
 import type { Hdf5Dataset, Hdf5Tree } from '../hdf5/read.js';
 import { shown } from '../shared/shown.js';
 import { MAX_TENSORS, type StoredTensor } from '../shared/stored-tensor.js';
-import type { FindWeight } from './config.js';
-import type { KerasLayer } from './line.js';
+import type { KerasLayer } from './layer-order.js';
+import type { FindWeight } from './network.js';
 
 /** A layer with weights, of a file that says no more. */
 export interface Unit {

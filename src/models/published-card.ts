@@ -1,14 +1,14 @@
 /** The card of a file that is known by its hash: the architecture from its shapes, all else as it was published. */
 
-import { inferArchitecture } from '../formats/shared/infer.js';
-import type { NamedTensors } from '../formats/shared/names.js';
+import { inferArchitecture } from '../formats/shared/infer-architecture.js';
+import type { NamedTensors } from '../formats/shared/tensor-names.js';
 import type { WeightFile } from '../formats/shared/weight-file.js';
 import { type Architecture, weightLayersOf } from '../network/architecture.js';
 import type { ModelCard } from '../network/card.js';
 import type { PresetName } from '../network/preset.js';
 import type { Weights } from '../network/tensors.js';
-import { cardOf, type KnownWeights } from './catalog/registry.js';
-import { rejectPreset, scaledTo } from './foreign.js';
+import { cardOf, type KnownWeights } from './catalog/published-weights.js';
+import { rejectPreset, scaledTo } from './foreign-card.js';
 
 /** Throws USAGE where a preset is asked for: it is known. */
 export function publishedCard(

@@ -30,7 +30,7 @@ const MAX_DEPTH = 8;
 const MAX_ARGUMENT_DEPTH = 6;
 
 /** `model`: `{ class_name, config }`. Throws MODEL_INVALID where it is no model, or not one line from input to output. */
-export function lineOf(model: unknown, file: string): readonly KerasLayer[] {
+export function layersInOrder(model: unknown, file: string): readonly KerasLayer[] {
   const walk = new Walk(file);
   return walk.model(walk.entry(model, 'the model'), [], '');
 }

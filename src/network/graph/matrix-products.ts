@@ -5,7 +5,7 @@
 
 import type { Precision } from '../precision.js';
 import { cast, DType, GraphBuilder, type Node, reshape } from './builder.js';
-import { asQuantized, dequantized, MAX_ACTIVATION, type Quantized, quantizedConvolution } from './quantized.js';
+import { asQuantized, dequantized, MAX_ACTIVATION, type Quantized, quantizedConvolution } from './quantized-nodes.js';
 
 export interface ProductGraph {
   readonly savedModel: Uint8Array;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type FindWeight, kerasNetwork } from '../../../src/formats/keras/config.js';
+import { type FindWeight, kerasNetwork } from '../../../src/formats/keras/network.js';
 import type { StoredTensor } from '../../../src/formats/shared/stored-tensor.js';
 import { failure } from '../files.js';
 

@@ -2,10 +2,10 @@
 
 import { basename, extname } from 'node:path';
 import { modelError, usageError } from '../errors.js';
-import { inferArchitecture } from '../formats/shared/infer.js';
-import type { NamedTensors } from '../formats/shared/names.js';
+import { inferArchitecture } from '../formats/shared/infer-architecture.js';
 import type { AffineStep } from '../formats/shared/network-steps.js';
 import { shown } from '../formats/shared/shown.js';
+import type { NamedTensors } from '../formats/shared/tensor-names.js';
 import type { Family, WeightFile } from '../formats/shared/weight-file.js';
 import type { Architecture } from '../network/architecture.js';
 import type { ModelCard } from '../network/card.js';

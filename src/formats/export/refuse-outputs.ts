@@ -5,7 +5,7 @@ import type { Model } from '../../network/card.js';
 import type { ExporterOptions } from './options.js';
 
 /** For formats that hold weights and no network: they cannot say which layers to give. */
-export function checkOutputs(format: string, { card }: Model, { outputs }: ExporterOptions): void {
+export function refuseOutputs(format: string, { card }: Model, { outputs }: ExporterOptions): void {
   const last = card.architecture.classifier === null ? 'pool5' : 'fc8';
   if (outputs.length === 1 && outputs[0] === last) return;
   throw usageError(

@@ -25,7 +25,7 @@ import {
   type QuantizedConvolution,
   quantizedConvolution,
   quantizedMaxPool,
-} from './quantized.js';
+} from './quantized-nodes.js';
 import { byteKernel, layerBias, layerVariables } from './variables.js';
 import { type CompiledGraph, type GraphSpec, normalisation, paddings, pixels } from './vgg.js';
 

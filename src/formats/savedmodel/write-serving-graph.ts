@@ -17,9 +17,9 @@ import {
 import { convolution, dense, logits, maxPool, type WeightedLayer } from '../../network/graph/layers.js';
 import { saver, type Variable, variableNodes } from '../../network/graph/saver.js';
 import type { WeightPart } from '../../network/tensors.js';
-import { kerasName } from '../keras/names.js';
+import { kerasName } from '../keras/layer-names.js';
 import { messageTypes } from '../shared/protobuf.js';
-import { DECODE, decodeFunction } from './write-decode.js';
+import { DECODE, decodeFunction } from './write-image-decoder.js';
 
 /** Signatures, by the names that TensorFlow Serving's clients give. */
 export const SERVING_PIXELS = 'serving_default';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nameTensors } from '../../../src/formats/shared/names.js';
+import { nameTensors } from '../../../src/formats/shared/tensor-names.js';
 import type { WeightFile } from '../../../src/formats/shared/weight-file.js';
 import { type Entry, paperNames, slimShapes } from '../files.js';
 

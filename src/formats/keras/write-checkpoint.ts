@@ -7,7 +7,7 @@ import type { Model } from '../../network/card.js';
 import { TENSORFLOW_LAYOUT } from '../../network/tensors.js';
 import { writeError } from '../export/foreign-error.js';
 import { type LayerArrays, readLayer } from '../export/layer-weights.js';
-import { kerasName } from './names.js';
+import { kerasName } from './layer-names.js';
 
 type Library = typeof import('h5wasm/node').default;
 

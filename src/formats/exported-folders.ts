@@ -2,8 +2,8 @@
 
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CARD_RECORD } from './card/metadata.js';
 import { CARD_FORMAT } from './card/parse.js';
-import { CARD_RECORD } from './card/text.js';
 import { EXTRA_ASSETS } from './savedmodel/read.js';
 import { SAVED_MODEL_FILE, TFJS_FILE } from './shared/signatures.js';
 

@@ -3,7 +3,7 @@
  * on as many threads as the network. The network's own rate is a share of it.
  */
 
-import { type ProductGraph, productGraph } from '../network/graph/products.js';
+import { type ProductGraph, productGraph } from '../network/graph/matrix-products.js';
 import type { Precision } from '../network/precision.js';
 import { NativeGraph } from './native-graph.js';
 import { configureTensorFlow } from './tensorflow.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { measurePeak } from '../../src/engine/peak.js';
+import { measurePeak } from '../../src/engine/peak-rate.js';
 import type { Precision } from '../../src/network/precision.js';
 
 /** Operations a second: slower than any processor of this century, and faster than any. */

@@ -1,7 +1,7 @@
 /** With the real addon; that a refusal is understood is shown by test/e2e/out-of-memory.e2e.test.ts. */
 
 import { expect, test } from 'vitest';
-import { MemoryPool, type OperationAddon } from '../../src/engine/pool.js';
+import { MemoryPool, type OperationAddon } from '../../src/engine/memory-pool.js';
 import { configureTensorFlow, loadAddon } from '../../src/engine/tensorflow.js';
 
 const GIB = 2 ** 30;

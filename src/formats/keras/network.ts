@@ -10,9 +10,9 @@ import { shown } from '../shared/shown.js';
 import type { StoredTensor } from '../shared/stored-tensor.js';
 import type { Family } from '../shared/weight-file.js';
 import { readTensor } from '../weights/read.js';
-import { isObject, type KerasLayer, lineOf } from './line.js';
+import { isObject, type KerasLayer, layersInOrder } from './layer-order.js';
 
-export type { KerasLayer } from './line.js';
+export type { KerasLayer } from './layer-order.js';
 
 /** A weight of a layer by Keras's name: kernel, bias, gamma, beta, moving_mean, moving_variance, mean, variance. */
 export type FindWeight = (layer: KerasLayer, weight: string) => StoredTensor | undefined;
@@ -47,7 +47,7 @@ const IDLE = new Set([
 /** Steps of `model`, `{ class_name, config }`. Throws MODEL_INVALID naming the layer that no VGG-16 has. */
 export async function kerasNetwork(model: unknown, find: FindWeight, file: string): Promise<KerasNetwork> {
   const reader = new LayerReader(find, file);
-  for (const layer of lineOf(model, file)) await reader.read(layer);
+  for (const layer of layersInOrder(model, file)) await reader.read(layer);
   const { steps, inputSize } = reader.end();
   const family = kerasFamily(steps);
   return {
