@@ -1,13 +1,14 @@
 /**
  * Downloads one large file: what arrived is kept when the connection or the process ends and asked for no second time
- * (RFC 9110, 14: Range, If-Range), and the digest is computed while the bytes stream. Knows nothing of models.
+ * (range-request.ts), and the digest is computed while the bytes stream. Knows nothing of models.
  */
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { ExitCode, modelError, RunError } from '../../errors.js';
-import { type Answer, type Client, FatalError, openClient, TransientError } from './http-get.js';
-import { PartialDownload, removePart, type Whole } from './partial-download.js';
+import { type Client, FatalError, openClient, TransientError } from './http-get.js';
+import { PartialDownload, removePart } from './partial-download.js';
 import { isPublished, type PublishedHash } from './published-weights.js';
+import { type RangeTarget, rangeHeaders, wholeOf } from './range-request.js';
 
 export interface DownloadLimits {
   /** A server that sends nothing for so long is given up, in milliseconds. */
@@ -20,14 +21,10 @@ export interface DownloadLimits {
 
 export const DOWNLOAD_LIMITS: DownloadLimits = { stallMs: 30_000, attempts: 5, backoffMs: 500 };
 
-export interface DownloadOptions {
-  readonly url: string;
+export interface DownloadOptions extends RangeTarget {
   /** Where the bytes go; left behind on failure, so that the next attempt goes on. */
   readonly path: string;
   readonly hash: PublishedHash;
-  /** Bytes that the file can have; both are the same where its size is known. */
-  readonly least: number;
-  readonly most: number;
   /** What to do instead, for the errors. */
   readonly hint: string;
   readonly limits?: Partial<DownloadLimits>;
@@ -120,58 +117,6 @@ async function* receive(
   } finally {
     answer.discard();
   }
-}
-
-/** A range only where there are bytes; by the validator where it is of the same address, else the hash will tell. */
-function rangeHeaders(part: PartialDownload, url: string): Record<string, string> {
-  if (part.bytes === 0) return {};
-  const validator = part.whole?.url === url ? part.whole.validator : null;
-  return { range: `bytes=${part.bytes}-`, ...(validator === null ? {} : { 'if-range': validator }) };
-}
-
-/** What the answer is part of, after `part` has been emptied where the answer begins anew; `undefined` where all is there. */
-async function wholeOf(answer: Answer, part: PartialDownload, options: DownloadOptions): Promise<Whole | undefined> {
-  const { status, headers } = answer;
-  const { url } = options;
-  if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
-    throw new FatalError(`${url} comes compressed (${headers['content-encoding']})`);
-  }
-  const [, start, size] = /^bytes (?:(\d+)-\d+|\*)\/(\d+)$/.exec(headers['content-range'] ?? '') ?? [];
-  if (status === 416) {
-    if (Number(size) === part.bytes) return undefined;
-    await part.restart();
-    throw new TransientError(`${url} has fewer bytes than were there`);
-  }
-  if (status === 206) {
-    const total = size === undefined ? null : Number(size);
-    checkSize(total, options);
-    const known = part.whole?.total ?? null;
-    if (Number(start) !== part.bytes || (known !== null && total !== null && known !== total)) {
-      await part.restart();
-      throw new TransientError(`${url} sent another part than was asked for`);
-    }
-    return { url, validator: validatorOf(headers), total };
-  }
-  if (status !== 200) throw new FatalError(`${url} answers ${status}`);
-  const length = headers['content-length'];
-  const total = length === undefined ? null : Number(length);
-  checkSize(total, options);
-  if (part.bytes > 0) await part.restart();
-  return { url, validator: validatorOf(headers), total };
-}
-
-/** Before the first byte: a page that says "log in" is no model. */
-function checkSize(total: number | null, { url, least, most }: DownloadOptions): void {
-  if (total === null || (total >= least && total <= most)) return;
-  const expected = least === most ? `${least}` : `${least} to ${most}`;
-  throw new FatalError(`${url} has ${total} bytes instead of ${expected}`);
-}
-
-/** Only a strong ETag, or a time, may stand in If-Range (RFC 9110, 13.1.5). */
-function validatorOf(headers: Answer['headers']): string | null {
-  const { etag } = headers;
-  if (etag?.startsWith('"') === true) return etag;
-  return headers['last-modified'] ?? null;
 }
 
 function notToBeHad(reason: string, { hint }: DownloadOptions, cause: unknown): RunError {
