@@ -2,8 +2,7 @@
 
 import { modelError } from '../errors.js';
 import { type Architecture, type Layer, layersOf, vgg16 } from './architecture.js';
-import type { ModelCard } from './card.js';
-import type { LayerOutput, OutputDType, OutputRequest } from './output-request.js';
+import type { LayerOutput, OutputDType } from './output-request.js';
 import { TORCH_MODULES } from './torch-modules.js';
 
 /** What an output of a layer is called: fc8 goes by what it gives. */
@@ -73,20 +72,6 @@ export function outputSpecOf(architecture: Architecture, request: LayerOutput, m
 /** Whether a request makes one row of the positions of a layer; a dense layer has none. */
 export function isPooled({ pool = 'none' }: LayerOutput, outputShape: readonly number[]): boolean {
   return pool !== 'none' && outputShape.length > 1;
-}
-
-/** Throws MODEL_INVALID for what the model cannot give: a layer that it has not, classes without a classifier. */
-export function checkRequests(
-  { name, architecture, noClassifier }: ModelCard,
-  requests: readonly OutputRequest[],
-): void {
-  for (const request of requests) {
-    if (request.kind === 'layer') findLayer(architecture, request.layer, name, noClassifier);
-    else if (architecture.classifier === null) {
-      const why = noClassifier === undefined ? '' : `: ${noClassifier}`;
-      throw modelError(`Expected a model with a classifier but ${name} is a convolutional base${why}.`);
-    }
-  }
 }
 
 /**

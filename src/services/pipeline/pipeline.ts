@@ -11,7 +11,7 @@ import { type OpenOptions, openModel } from '../../models/open.js';
 import { INPUT_CHANNELS } from '../../network/architecture.js';
 import type { Model, ModelCard } from '../../network/card.js';
 import { requireInt8 } from '../../network/card.js';
-import { checkRequests } from '../../network/layer-names.js';
+import { checkRequests } from '../../network/no-classifier.js';
 import { beforeRelu } from '../../network/output-request.js';
 import type { FailedRow, KeptRow, RowBase } from '../../output/rows/records.js';
 import type { EarlierRow } from '../../output/store/source.js';

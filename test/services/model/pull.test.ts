@@ -5,7 +5,7 @@ import { recognize } from '../../../src/models/catalog/known-models.js';
 import { KNOWN_WEIGHTS, type KnownWeights } from '../../../src/models/catalog/published-weights.js';
 import { IMAGENET_LABELS } from '../../../src/models/imagenet/labels.js';
 import { openModel } from '../../../src/models/open.js';
-import { checkRequests } from '../../../src/network/layer-names.js';
+import { checkRequests } from '../../../src/network/no-classifier.js';
 import { listModels } from '../../../src/services/model/list.js';
 import {
   needsPull,
