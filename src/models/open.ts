@@ -75,16 +75,17 @@ async function openByName(nameOrPath: string, options: OpenOptions): Promise<Mod
 
 /** A weight file, or one that `model import` has put into the cache under a name. */
 async function findFile(path: string, cacheDir: string): Promise<string> {
-  if (await exists(path)) return path;
+  if (await mayExist(path)) return path;
   const imported = importedFile(path, cacheDir);
-  if (imported !== undefined && (await exists(imported))) return imported;
+  if (imported !== undefined && (await mayExist(imported))) return imported;
   throw new RunError('MODEL_NOT_FOUND', `Expected a known model or a weight file but there is no ${path}.`, {
     exitCode: ExitCode.Model,
     hint: `Known models: ${Object.keys(KNOWN_MODELS).join(', ')}. Type vgg16 model list to see what they are.`,
   });
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Whatever cannot be looked at for another reason is opened, so that its reader says the reason. */
+async function mayExist(path: string): Promise<boolean> {
   return await access(path).then(
     () => true,
     (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR',

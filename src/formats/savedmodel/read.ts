@@ -4,9 +4,9 @@
  * restoring says. https://www.tensorflow.org/guide/saved_model
  */
 
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { modelError } from '../../errors.js';
+import { exists } from '../../exists.js';
 import { CARD_RECORD } from '../card/metadata.js';
 import { hasCard, MAX_CARD_BYTES, parseCardRecord } from '../card/parse.js';
 import type { NetworkStep } from '../shared/network-steps.js';
@@ -67,13 +67,6 @@ async function readCard(path: string): Promise<Readonly<Record<string, string>>>
       throw modelError(`Expected a card of at most ${MAX_CARD_BYTES} bytes but ${card} has ${file.bytes}.`);
     return parseCardRecord((await file.read(0, file.bytes)).toString('utf8'), card);
   });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Of the serving signature, or of the only one. */

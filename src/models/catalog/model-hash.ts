@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { exists } from '../../exists.js';
 import { SAVED_MODEL_FILE, TFJS_FILE } from '../../formats/shared/signatures.js';
 import type { Model } from '../../network/card.js';
 import type { Place, TensorSource } from '../../network/tensors.js';
@@ -34,11 +35,7 @@ async function filesOf(path: string, { weights }: Model): Promise<readonly strin
 async function mainFile(path: string): Promise<string> {
   if (!(await stat(path)).isDirectory()) return path;
   const saved = join(path, SAVED_MODEL_FILE);
-  const isSaved = await stat(saved).then(
-    () => true,
-    () => false,
-  );
-  return isSaved ? saved : join(path, TFJS_FILE);
+  return (await exists(saved)) ? saved : join(path, TFJS_FILE);
 }
 
 function sourceFiles(source: TensorSource): readonly string[] {
