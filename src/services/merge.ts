@@ -6,16 +6,16 @@ import { usageError } from '../errors.js';
 import { type Manifest, readManifest } from '../output/dataset/manifest.js';
 import { type DatasetFormat, partLayout } from '../output/dataset/parts.js';
 import { DatasetWriter, earlierParts } from '../output/dataset/writer.js';
-import { checkName } from '../output/files/extensions.js';
 import { isFolder, nearestFolder } from '../output/files/folders.js';
 import { outputTarget, resolveOutput } from '../output/files/links.js';
 import { Scratch } from '../output/files/scratch.js';
 import { STORE_FORMATS } from '../output/rows/encoder.js';
-import { type RunRecord, recordedModel } from '../output/run-record.js';
+import { checkName } from '../output/rows/extensions.js';
 import { Earlier } from '../output/store/earlier.js';
 import { layoutOf } from '../output/store/formats.js';
 import { journalPath } from '../output/store/layout.js';
 import { finishedJournal, type Joined, joinParts, type PartInput } from '../output/store/parts.js';
+import { type RunRecord, recordedModel } from '../output/store/run-record.js';
 import { Store, type StoreRow } from '../output/store/store.js';
 import type { RunCounts } from './pipeline/run.js';
 

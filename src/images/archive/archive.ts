@@ -2,8 +2,8 @@
 
 import { ImageError } from '../../errors.js';
 import { toBuffer } from '../files/byte-strings.js';
+import { isHiddenPath } from '../files/hidden.js';
 import { emptyError, type OpenFile, openRegular, readAll, readError } from '../files/read.js';
-import { isHiddenPath } from '../list/hidden.js';
 import { fileSource, gzipSource } from './byte-reader.js';
 import { type ArchiveMember, damagedArchive, nameInside } from './member.js';
 import { tarMembers } from './tar.js';
@@ -21,7 +21,7 @@ export interface Member {
 
 /** What an archive contributes to a list of images: a member, or, last, itself with what is wrong with it. */
 export interface ArchiveEntry {
-  /** The archive's path, a byte string (see bytes.ts). */
+  /** The archive's path, a byte string (see byte-strings.ts). */
   readonly file: string;
   /** The same, followed by the member's name for a member. */
   readonly path: string;

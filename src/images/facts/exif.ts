@@ -1,7 +1,7 @@
 /** When a photo was taken, by its EXIF data (CIPA DC-008: a TIFF structure of directories of tags). */
 
+import { numberOf, openTiff, type Tags } from '../ifd/ifd.js';
 import { withoutPrefix } from '../metadata/exif-prefix.js';
-import { numberOf, openTiff, type Tags } from '../metadata/ifd.js';
 
 /** Longest text that is read, in bytes: a date has 20 with its NUL. */
 const MAX_TEXT_BYTES = 32;

@@ -135,7 +135,7 @@ export async function findImages(options: FindOptions): Promise<ImageList> {
 
 /** What the options come to, and what has been met so far. */
 interface Search {
-  /** A byte string, see bytes.ts. */
+  /** A byte string, see byte-strings.ts. */
   readonly cwd: string;
   readonly excluded: (path: string) => boolean;
   readonly extensions: Extensions;

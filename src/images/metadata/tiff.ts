@@ -1,7 +1,7 @@
 /** A TIFF is itself what EXIF data is made as; its XMP is the value of a tag (XMP specification part 3, 1.1.6). */
 
-import type { EmbeddedBlocks } from './embedded.js';
-import { openTiff } from './ifd.js';
+import { openTiff } from '../ifd/ifd.js';
+import type { EmbeddedBlocks } from './blocks.js';
 
 const XMP = 700;
 const WANTED: ReadonlySet<number> = new Set([XMP]);

@@ -3,11 +3,11 @@
 import type { Region, Sharp } from 'sharp';
 import { ImageError } from '../../errors.js';
 import { FORMAT_NAMES, type PhotoFormat } from '../sniff/sniff.js';
-import { cropOffset, resizedSize, type Size } from './geometry.js';
-import { checkSize } from './limits.js';
 import { opaqueRgb, openPicture, type Picture, type PictureOptions } from './picture.js';
 import { resample } from './resample/resample.js';
 import { sourceSpan } from './resample/taps.js';
+import { cropOffset, resizedSize, type Size } from './rgb/geometry.js';
+import { checkSize } from './rgb/limits.js';
 
 export type DecodeMode = 'exact' | 'fast';
 

@@ -4,12 +4,13 @@
  */
 
 import type { Metadata, Sharp } from 'sharp';
-import { type EmbeddedBlocks, embeddedBlocks } from '../metadata/embedded.js';
+import { numberOf, openTiff } from '../ifd/ifd.js';
+import type { EmbeddedBlocks } from '../metadata/blocks.js';
+import { embeddedBlocks } from '../metadata/embedded.js';
 import { withoutPrefix } from '../metadata/exif-prefix.js';
 import { type HeifTurn, heifTurns } from '../metadata/heif.js';
-import { numberOf, openTiff } from '../metadata/ifd.js';
 import type { PhotoFormat } from '../sniff/sniff.js';
-import type { Size } from './geometry.js';
+import type { Size } from './rgb/geometry.js';
 
 /** EXIF's numbers (CIPA DC-008, 4.6.5.1.4): what is to be done to the pixels as stored. */
 export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;

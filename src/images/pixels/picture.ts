@@ -2,19 +2,19 @@
 
 import sharp, { type Metadata, type Region, type Sharp, type SharpOptions } from 'sharp';
 import { ImageError } from '../../errors.js';
-import type { EmbeddedBlocks } from '../metadata/embedded.js';
+import type { EmbeddedBlocks } from '../metadata/blocks.js';
 import { isHeifCropped } from '../metadata/heif.js';
 import type { PhotoFormat } from '../sniff/sniff.js';
-import { rgbFromCmyk, rgbFromRgba } from './composite.js';
 import { asStillAvif } from './formats/avif.js';
 import { bmpSize, decodeBmp } from './formats/bmp.js';
 import { openGif } from './formats/gif.js';
 import { inspectJpeg } from './formats/jpeg.js';
 import { checkPngChunks } from './formats/png.js';
 import { isOpaqueAnimation } from './formats/webp.js';
-import { CHANNELS, type Size } from './geometry.js';
-import { checkSize } from './limits.js';
 import { remainingTurn, turned, turnedSize } from './orientation.js';
+import { rgbFromCmyk, rgbFromRgba } from './rgb/composite.js';
+import { CHANNELS, type Size } from './rgb/geometry.js';
+import { checkSize } from './rgb/limits.js';
 import { decodeTiff } from './tiff/decode.js';
 import { readLayout } from './tiff/layout.js';
 

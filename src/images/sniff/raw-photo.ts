@@ -3,7 +3,7 @@
  * picture that stands first in most is a small preview, which Pillow gives without a word; here it is not taken for the photo.
  */
 
-import { numberOf, openTiff, type Tags } from '../metadata/ifd.js';
+import { numberOf, openTiff, type Tags } from '../ifd/ifd.js';
 
 const NEW_SUBFILE_TYPE = 254;
 const PHOTOMETRIC = 262;

@@ -7,8 +7,8 @@
 
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { ExitCode, RunError, usageError } from '../../errors.js';
+import { openForReading, readAt, readingReason, shown } from '../files/read.js';
 import { outputFailed } from '../sink.js';
-import { openForReading, readAt, readingReason, shown } from './bytes.js';
 import { type ArrayDType, rowBytes, type StoredRows } from './spec.js';
 
 /** Header, in bytes, at most: the names of some layers and the settings of a run take a few KB. */

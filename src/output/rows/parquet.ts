@@ -14,8 +14,8 @@ import type * as Arrow from 'apache-arrow';
 import type { ParquetFile, RecordBatch, WriterProperties } from 'parquet-wasm/node';
 import { ExitCode, RunError } from '../../errors.js';
 import { F16_NAN } from '../arrays/blank.js';
-import { openForReading, readAt, shown } from '../arrays/bytes.js';
 import { type ArraySpec, rowBytes, rowLength } from '../arrays/spec.js';
+import { openForReading, readAt, shown } from '../files/read.js';
 import { printable } from '../printable.js';
 
 export interface Column {

@@ -6,9 +6,9 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { ExitCode, RunError } from '../../errors.js';
-import { openForReading, readAt } from '../arrays/bytes.js';
 import { NPY_HEADER_BYTES, npyHeader } from '../arrays/npy.js';
 import { type ArraySpec, rowBytes, type StoredRows } from '../arrays/spec.js';
+import { openForReading, readAt } from '../files/read.js';
 import type { Scratch } from '../files/scratch.js';
 import type { RowEncoder } from '../rows/encoder.js';
 import { shortestFloat32 } from '../rows/numbers.js';

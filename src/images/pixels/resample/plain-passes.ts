@@ -1,7 +1,7 @@
 /** The passes in JavaScript, which take five times as long as `vector-passes.ts`. */
 
-import { CHANNELS } from '../geometry.js';
-import type { Passes } from './resample.js';
+import { CHANNELS } from '../rgb/geometry.js';
+import type { Passes } from './passes.js';
 import { PRECISION_BITS, spanOf, widthOf } from './taps.js';
 
 const HALF = 2 ** (PRECISION_BITS - 1);

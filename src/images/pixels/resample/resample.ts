@@ -4,17 +4,11 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { CHANNELS } from '../geometry.js';
+import { CHANNELS } from '../rgb/geometry.js';
+import type { Passes } from './passes.js';
 import { plainPasses } from './plain-passes.js';
-import { type Axis, type Taps, tapsOf, widthOf } from './taps.js';
+import { type Axis, tapsOf, widthOf } from './taps.js';
 import { vectorPasses } from './vector-passes.js';
-
-export interface Passes {
-  /** Horizontal: RGB rows of the span of `taps` become rows of one pixel for each of `taps`. */
-  rows(pixels: Uint8Array, taps: Taps, result: Uint8Array): void;
-  /** Vertical: rows of `stride` bytes, as many as the span of `taps` has, become one for each of `taps`. */
-  columns(pixels: Uint8Array, taps: Taps, stride: number, result: Uint8Array): void;
-}
 
 /** With `ulimit -v` those in vectors would take the addresses that the network needs. */
 const best = isAddressSpaceLimited() ? plainPasses : vectorPasses();

@@ -4,8 +4,8 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { CHANNELS } from '../geometry.js';
-import type { Passes } from './resample.js';
+import { CHANNELS } from '../rgb/geometry.js';
+import type { Passes } from './passes.js';
 import { spanOf, type Taps, widthOf } from './taps.js';
 
 /** The horizontal pass takes so many rows at a time. */

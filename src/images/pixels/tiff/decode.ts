@@ -1,6 +1,6 @@
 /** A TIFF file's first picture as RGB, as Pillow reads it. */
 
-import { CHANNELS } from '../geometry.js';
+import { CHANNELS } from '../rgb/geometry.js';
 import type { Colours } from './colours.js';
 import type { TiffLayout } from './layout.js';
 import { type Convert, converterOf } from './pixels.js';

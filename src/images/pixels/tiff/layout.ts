@@ -1,7 +1,7 @@
 /** What the first directory of a TIFF file says about its pixels: where they are, and how they are to be read. */
 
 import { ImageError } from '../../../errors.js';
-import type { Size } from '../geometry.js';
+import type { Size } from '../rgb/geometry.js';
 import { type Colours, coloursOf } from './colours.js';
 import { TiffDirectory } from './directory.js';
 import { COMPRESSION_NAMES, Compression, isCcitt, Photometric, SampleFormat, Tag } from './tags.js';

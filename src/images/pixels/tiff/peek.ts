@@ -2,7 +2,7 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { readAll } from '../../files/read.js';
-import { checkSize } from '../limits.js';
+import { checkSize } from '../rgb/limits.js';
 import { TiffDirectory } from './directory.js';
 import { Tag } from './tags.js';
 

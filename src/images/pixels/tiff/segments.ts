@@ -1,6 +1,6 @@
 /** The strips or tiles of a TIFF file, decoded, a group of them at a time: stored bytes, with differences undone. */
 
-import type { Size } from '../geometry.js';
+import type { Size } from '../rgb/geometry.js';
 import { type JpegFrame, readFrame } from './jpeg.js';
 import type { TiffLayout } from './layout.js';
 import { addFloatNeighbours, addNeighbours } from './predictor.js';

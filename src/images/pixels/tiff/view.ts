@@ -5,7 +5,7 @@
  */
 
 import sharp, { type SharpOptions } from 'sharp';
-import { CHANNELS, type Size } from '../geometry.js';
+import { CHANNELS, type Size } from '../rgb/geometry.js';
 import type { TiffLayout } from './layout.js';
 import { Compression, isCcitt, Photometric, Tag, Type } from './tags.js';
 

@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import type { Passes } from '../../../../src/images/pixels/resample/passes.js';
 import { plainPasses } from '../../../../src/images/pixels/resample/plain-passes.js';
-import { type Passes, resample } from '../../../../src/images/pixels/resample/resample.js';
+import { resample } from '../../../../src/images/pixels/resample/resample.js';
 import { sourceSpan } from '../../../../src/images/pixels/resample/taps.js';
 import { vectorPasses } from '../../../../src/images/pixels/resample/vector-passes.js';
 
