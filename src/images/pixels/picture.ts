@@ -72,7 +72,7 @@ export async function openPicture(bytes: Buffer, format: PhotoFormat, options: P
     case 'bmp':
       return openBitmap(bytes);
     case 'tiff':
-      return openTiff(bytes, options);
+      return openTiffPicture(bytes, options);
     default:
       return await openWithLibvips(bytes, format, options.autoOrient);
   }
@@ -91,7 +91,7 @@ function openBitmap(bytes: Buffer): Picture {
 }
 
 /** libvips decodes only the strips and tiles of a TIFF: what their samples stand for is Pillow's to say, not libvips's. */
-function openTiff(bytes: Buffer, { autoOrient, maxPixels }: PictureOptions): Picture {
+function openTiffPicture(bytes: Buffer, { autoOrient, maxPixels }: PictureOptions): Picture {
   const layout = readLayout(bytes);
   const { width, height } = layout;
   checkSize(layout, maxPixels);
