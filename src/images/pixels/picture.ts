@@ -11,29 +11,13 @@ import { openGif } from './formats/gif.js';
 import { inspectJpeg } from './formats/jpeg.js';
 import { checkPngChunks } from './formats/png.js';
 import { isOpaqueAnimation } from './formats/webp.js';
+import { setUpLibvips } from './libvips.js';
 import { remainingTurn, turned, turnedSize } from './orientation.js';
 import { rgbFromCmyk, rgbFromRgba } from './rgb/composite.js';
 import { CHANNELS, type Size } from './rgb/geometry.js';
 import { checkSize } from './rgb/limits.js';
 import { decodeTiff } from './tiff/decode.js';
 import { readLayout } from './tiff/layout.js';
-
-// Images are decoded several at a time by the caller; libvips's own threads and cache would only get in the way.
-sharp.concurrency(1);
-sharp.cache(false);
-
-// Photos only, from memory: no SVG, PDF, ImageMagick, raw floats, HDR gain maps …
-sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({
-  operation: [
-    'VipsForeignLoadJpegBuffer',
-    'VipsForeignLoadPngBuffer',
-    'VipsForeignLoadWebpBuffer',
-    'VipsForeignLoadNsgifBuffer',
-    'VipsForeignLoadTiffBuffer',
-    'VipsForeignLoadHeifBuffer',
-  ],
-});
 
 /**
  * Colour profiles are ignored, as Pillow does. Cut-off and corrupt data fail; mere warnings do not. The limit of pixels is
@@ -66,6 +50,7 @@ type Layout = 'opaque' | 'translucent' | 'cmyk';
  *   Error of libvips for damaged data.
  */
 export async function openPicture(bytes: Buffer, format: PhotoFormat, options: PictureOptions): Promise<Picture> {
+  setUpLibvips();
   switch (format) {
     case 'gif':
       return openGif(bytes);
@@ -151,6 +136,7 @@ async function withRowsBelow(rgb: Picture['rgb'], region: Region, height: number
 
 /** What libvips finds in an AVIF. Nothing where the image is damaged before it. */
 export async function avifBlocks(bytes: Buffer): Promise<EmbeddedBlocks> {
+  setUpLibvips();
   try {
     return await sharp(asStillAvif(bytes), { failOn: 'none', limitInputPixels: false }).metadata();
   } catch {
