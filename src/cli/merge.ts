@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { ExitCode, usageError } from '../errors.js';
-import { isFolder } from '../output/files/folders.js';
+import { isFolder } from '../output/files/exists.js';
 import { printable } from '../output/printable.js';
 import { RUN_RECORD_VERSION, type RunRecord, runRecordPath, writeRunRecord } from '../output/store/run-record.js';
 import { merge } from '../services/merge.js';

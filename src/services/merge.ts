@@ -6,7 +6,7 @@ import { usageError } from '../errors.js';
 import { type Manifest, readManifest } from '../output/dataset/manifest.js';
 import { type DatasetFormat, partLayout } from '../output/dataset/parts.js';
 import { DatasetWriter, earlierParts } from '../output/dataset/writer.js';
-import { isFolder, nearestFolder } from '../output/files/folders.js';
+import { isFolder, nearestFolder } from '../output/files/exists.js';
 import { outputTarget, resolveOutput } from '../output/files/links.js';
 import { Scratch } from '../output/files/scratch.js';
 import { STORE_FORMATS } from '../output/rows/encoder.js';

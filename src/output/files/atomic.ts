@@ -2,10 +2,11 @@
 
 import { randomBytes } from 'node:crypto';
 import { constants, writeSync } from 'node:fs';
-import { access, type FileHandle, link, lstat, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, type FileHandle, link, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ExitCode, RunError, usageError } from '../../errors.js';
 import { outputFailed, reasonOf, type Sink } from '../sink.js';
+import { isNameTaken } from './exists.js';
 import { refuseFolderName, resolveOutput } from './links.js';
 import { sameBytes } from './pieces.js';
 import { tryOutput } from './trial.js';
@@ -68,7 +69,7 @@ export async function publish(partial: string, path: string, force: boolean): Pr
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw error;
     // A file system without hard links; what appears there in between is replaced.
-    if (code !== 'EEXIST' && !(await exists(path))) return rename(partial, path);
+    if (code !== 'EEXIST' && !(await isNameTaken(path))) return rename(partial, path);
     if (!(await sameContent(partial, path))) {
       throw new RunError(
         'OUTPUT_EXISTS',
@@ -81,13 +82,6 @@ export async function publish(partial: string, path: string, force: boolean): Pr
     }
   }
   await rm(partial, { force: true });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Rows carry no time and no host, so two attempts at the same work write the same bytes. */
