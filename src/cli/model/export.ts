@@ -5,7 +5,7 @@ import { ExitCode, RunError, usageError } from '../../errors.js';
 import type { ExportDType } from '../../formats/export/options.js';
 import { IMAGE_EXTENSIONS } from '../../images/list/extensions.js';
 import type { OpenOptions } from '../../models/open.js';
-import { checkOutput } from '../../output/files/atomic.js';
+import { checkOutput } from '../../output/files/check-output.js';
 import { printable } from '../../output/printable.js';
 import { type ExportedModel, type ExportFormat, exportModel } from '../../services/model/export.js';
 import type { VerifiedExport } from '../../services/model/verify-export.js';

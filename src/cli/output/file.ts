@@ -1,6 +1,6 @@
 /** An output of its own files: begun anew, or continued from what earlier runs left. */
 
-import { checkOutput } from '../../output/files/atomic.js';
+import { checkOutput } from '../../output/files/check-output.js';
 import { compressionOf } from '../../output/files/compression.js';
 import { loadZstd } from '../../output/files/zstd.js';
 import type { RowEncoder } from '../../output/rows/encoder.js';

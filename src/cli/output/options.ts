@@ -5,7 +5,7 @@ import { open, stat } from 'node:fs/promises';
 import { isatty } from 'node:tty';
 import { usageError } from '../../errors.js';
 import type { ModelCard } from '../../network/card.js';
-import { openDevice } from '../../output/files/atomic.js';
+import { openDevice } from '../../output/device-sink.js';
 import { compressionOf } from '../../output/files/compression.js';
 import type { RowEncoder, RowFormat } from '../../output/rows/encoder.js';
 import { endingsOf, formatByName, isForeign } from '../../output/rows/extensions.js';

@@ -5,7 +5,7 @@ import { ImageError } from '../../errors.js';
 import { FORMAT_NAMES, type PhotoFormat } from '../sniff/sniff.js';
 import { opaqueRgb, openPicture, type Picture, type PictureOptions } from './picture.js';
 import { bestPasses, resample } from './resample/resample.js';
-import { spanOf, tapsOf } from './resample/taps.js';
+import { sourceRange, tapsOf } from './resample/taps.js';
 import { cropOffset, resizedSize, type Size } from './rgb/geometry.js';
 import { checkSize } from './rgb/limits.js';
 
@@ -71,7 +71,7 @@ async function exactCrop(picture: Picture, { resize, crop }: DecodeOptions): Pro
   const taps = (from: number, to: number) => tapsOf({ from, to, offset: cropOffset(to, crop), length: crop });
   const across = taps(picture.width, target.width);
   const down = taps(picture.height, target.height);
-  const [columns, rows] = [spanOf(across), spanOf(down)];
+  const [columns, rows] = [sourceRange(across), sourceRange(down)];
   const region: Region = {
     left: columns.start,
     top: rows.start,

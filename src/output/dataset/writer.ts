@@ -11,9 +11,9 @@ import { Store, type StoreRow } from '../store/store.js';
 import {
   clearManifests,
   type DatasetModel,
+  type DatasetPart,
   describePart,
   MANIFEST_VERSION,
-  type Part,
   schemaOf,
   writeManifest,
 } from './manifest.js';
@@ -51,7 +51,7 @@ export class DatasetWriter implements RowWriter<DatasetOkRow> {
   readonly #options: DatasetOptions;
   readonly #head: string;
   readonly #encode: (row: DatasetRow) => Encoded;
-  readonly #parts: Part[] = [];
+  readonly #parts: DatasetPart[] = [];
   readonly #errors = new Map<string, number>();
   #store: Store | undefined;
   #failed = 0;

@@ -13,8 +13,7 @@ import { hostname } from 'node:os';
 import { createInterface } from 'node:readline';
 import { type ProcessIdentity, stateOf, thisProcess } from '../../process.js';
 import { type ArraySpec, isArraySpec } from '../arrays/spec.js';
-import { readAt } from '../files/read.js';
-import { openRegularFile } from '../files/regular-file.js';
+import { openRegularFile, readAt } from '../files/read.js';
 
 /** Raised when a journal of before can no longer be continued. */
 export const JOURNAL_VERSION = 1;

@@ -31,7 +31,7 @@ function isAddressSpaceLimited(): boolean {
 
 /**
  * The wanted part of a resized image: `pixels` are RGB rows of those pixels of the source that the taps `across` and `down`
- * depend on (`spanOf`); the result is a row for each of `down` of an RGB pixel for each of `across`.
+ * depend on (`sourceRange`); the result is a row for each of `down` of an RGB pixel for each of `across`.
  */
 export function resample(pixels: Uint8Array, across: Taps, down: Taps, passes: Passes): Uint8Array {
   const [x, y] = [across.axis, down.axis];

@@ -13,7 +13,7 @@ export interface Axis {
 }
 
 /** Source pixels that a stretch of the result depends on: `start` included, `end` not. */
-export interface Span {
+export interface PixelRange {
   readonly start: number;
   readonly end: number;
 }
@@ -33,14 +33,14 @@ export interface Taps {
 }
 
 /** The source pixels that all of `taps` together depend on. */
-export function spanOf({ first, count }: Taps): Span {
+export function sourceRange({ first, count }: Taps): PixelRange {
   const last = first.length - 1;
   return { start: first[0] as number, end: (first[last] as number) + (count[last] as number) };
 }
 
 /** The number of source pixels that all of `taps` together depend on. */
 export function widthOf(taps: Taps): number {
-  const { start, end } = spanOf(taps);
+  const { start, end } = sourceRange(taps);
   return end - start;
 }
 

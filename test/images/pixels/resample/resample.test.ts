@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import type { Passes } from '../../../../src/images/pixels/resample/passes.js';
 import { plainPasses } from '../../../../src/images/pixels/resample/plain-passes.js';
 import { resample } from '../../../../src/images/pixels/resample/resample.js';
-import { spanOf, tapsOf } from '../../../../src/images/pixels/resample/taps.js';
+import { sourceRange, tapsOf } from '../../../../src/images/pixels/resample/taps.js';
 import { vectorPasses } from '../../../../src/images/pixels/resample/vector-passes.js';
 
 interface Crop {
@@ -25,7 +25,7 @@ const { crops } = JSON.parse(readFileSync(EXPECTED, 'utf8')) as { readonly crops
 function resized({ from, to, offset, crop }: Crop, passes: Passes): Uint8Array {
   const taps = (n: 0 | 1) => tapsOf({ from: from[n], to: to[n], offset: offset[n], length: crop });
   const [across, down] = [taps(0), taps(1)];
-  const [columns, rows] = [spanOf(across), spanOf(down)];
+  const [columns, rows] = [sourceRange(across), sourceRange(down)];
   const stride = (columns.end - columns.start) * 3;
   const pixels = new Uint8Array((rows.end - rows.start) * stride);
   for (let at = 0, row = rows.start; row < rows.end; row += 1) {
