@@ -38,10 +38,10 @@ export type {
   ClassifiedRow,
   ExtractedRow,
   FailedRow,
-  KeptRow,
   LayerValues,
   Prediction,
 } from './output/rows/records.js';
+export type { KeptRow } from './output/store/kept-row.js';
 export { type ClassifyEvent, type ClassifyOptions, classify } from './services/classify.js';
 export { type ExtractEvent, type ExtractOptions, extract } from './services/extract.js';
 export { type ListedModel, type ListOptions, listModels } from './services/model/list.js';

@@ -2,9 +2,9 @@
 
 import { join } from 'node:path';
 import { ExitCode, usageError } from '../errors.js';
-import { isFolder } from '../output/files/folders.js';
+import { isFolder } from '../output/files/exists.js';
 import { printable } from '../output/printable.js';
-import { RUN_RECORD_VERSION, type RunRecord, runRecordPath, writeRunRecord } from '../output/run-record.js';
+import { RUN_RECORD_VERSION, type RunRecord, runRecordPath, writeRunRecord } from '../output/store/run-record.js';
 import { merge } from '../services/merge.js';
 import { describeMachine } from '../services/pipeline/machine.js';
 import type { RunCounts } from '../services/pipeline/run.js';

@@ -2,7 +2,7 @@ import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { RunRecord } from '../../src/output/run-record.js';
+import type { RunRecord } from '../../src/output/store/run-record.js';
 import { PHOTO_NAMES, PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
 import { classify, PROGRAM, type Result, start, startProgram } from './helpers/program.js';
 import { csvRows } from './helpers/rows.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { RunRecord } from '../../src/output/run-record.js';
+import type { RunRecord } from '../../src/output/store/run-record.js';
 import { MINI, ODD, PHOTO_NAMES, PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
 import { classify, type Result } from './helpers/program.js';
 import { csvRows, jsonRows } from './helpers/rows.js';

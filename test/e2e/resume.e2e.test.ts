@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { RunRecord } from '../../src/output/run-record.js';
+import type { RunRecord } from '../../src/output/store/run-record.js';
 import { CAT, PHOTO_NAMES, PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
 import { classify, type Result, start, vgg16 } from './helpers/program.js';
 import { expectOneSentence, jsonRows } from './helpers/rows.js';

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunRecord } from '../../src/output/run-record.js';
+import type { RunRecord } from '../../src/output/store/run-record.js';
 import { type Cluster, missing, startCluster } from '../scale/slurm.js';
 import { ODD, PHOTO_NAMES, PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
 import { classify, PROGRAM, ROOT, vgg16 } from './helpers/program.js';

@@ -2,7 +2,7 @@
 
 import { ExitCode } from '../../errors.js';
 import type { Precision } from '../../network/precision.js';
-import { checkOutput } from '../../output/files/atomic.js';
+import { checkOutput } from '../../output/files/check-output.js';
 import { type BenchmarkEvent, benchmark } from '../../services/benchmark/index.js';
 import type { Part, Report } from '../../services/benchmark/report.js';
 import { STDOUT } from '../output/options.js';

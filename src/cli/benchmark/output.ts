@@ -3,10 +3,10 @@
 import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { usageError } from '../../errors.js';
-import { openDevice } from '../../output/files/atomic.js';
+import { openDevice } from '../../output/device-sink.js';
 import { writeWhole } from '../../output/files/draft.js';
 import { printableTexts } from '../../output/printable.js';
-import { type Cell, csvEncoder } from '../../output/rows/csv.js';
+import { type CsvCell, csvEncoder } from '../../output/rows/csv.js';
 import type { Report, Result } from '../../services/benchmark/report.js';
 import { STDOUT } from '../output/options.js';
 import { printJson } from '../terminal/print-json.js';
@@ -81,7 +81,7 @@ export function benchmarkCsv(results: readonly Result[]): string {
   return header() + encode(results);
 }
 
-function cells(result: Result): Cell[] {
+function cells(result: Result): CsvCell[] {
   const { part, precision, batchSize, threads, workers, status } = result;
   const key = [part, precision, batchSize, threads, workers, status];
   if (result.status === 'error') {

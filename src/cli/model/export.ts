@@ -6,7 +6,7 @@ import type { ExportDType } from '../../formats/export/options.js';
 import { IMAGE_EXTENSIONS } from '../../images/list/extensions.js';
 import { type ExportFormat, FOLDER_FORMATS, formatOfExtension } from '../../models/export-formats.js';
 import type { OpenOptions } from '../../models/open.js';
-import { checkOutput } from '../../output/files/atomic.js';
+import { checkOutput } from '../../output/files/check-output.js';
 import { printable } from '../../output/printable.js';
 import { type ExportedModel, exportModel } from '../../services/model/export.js';
 import type { VerifiedExport } from '../../services/model/verify-export.js';

@@ -8,7 +8,7 @@ import { readWeightFile } from '../../formats/open.js';
 import { importedFile, isKnownModel, recognize } from '../../models/catalog/known-models.js';
 import { knownWeights } from '../../models/catalog/published-weights.js';
 import { openModel } from '../../models/open.js';
-import { checkOutput } from '../../output/files/atomic.js';
+import { checkOutput } from '../../output/files/check-output.js';
 import { printable } from '../../output/printable.js';
 import { importModel } from '../../services/model/import.js';
 import type { Session } from '../run/image-run.js';

@@ -3,7 +3,7 @@
 import { ExitCode, usageError } from '../../errors.js';
 import { IMAGE_EXTENSIONS } from '../../images/list/extensions.js';
 import type { RangeMethod } from '../../models/quantize/calibration.js';
-import { checkOutput } from '../../output/files/atomic.js';
+import { checkOutput } from '../../output/files/check-output.js';
 import { printable } from '../../output/printable.js';
 import { type QuantizedModel, type QuantizePhase, quantizeModel } from '../../services/model/quantize.js';
 import { DEFAULT_MAX_PIXELS } from '../flags/run.js';

@@ -2,9 +2,15 @@
 
 import { ExitCode, usageError } from '../../errors.js';
 import type { ModelCard } from '../../network/card.js';
-import { type Agreement, AgreementSum, type ComparedRow, comparedCsv, comparedJsonl } from '../../output/compared.js';
 import { outputTarget } from '../../output/files/links.js';
 import { printable } from '../../output/printable.js';
+import {
+  type Agreement,
+  AgreementSum,
+  type ComparedRow,
+  comparedCsv,
+  comparedJsonl,
+} from '../../output/rows/compared.js';
 import type { RowEncoder } from '../../output/rows/encoder.js';
 import type { FailedRow } from '../../output/rows/records.js';
 import { layoutOf } from '../../output/store/formats.js';

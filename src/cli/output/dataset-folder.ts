@@ -5,7 +5,7 @@ import { access, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, RunError, usageError } from '../../errors.js';
 import { MANIFEST } from '../../output/dataset/manifest.js';
-import { isFolder } from '../../output/files/folders.js';
+import { isFolder } from '../../output/files/exists.js';
 import { resolveOutput } from '../../output/files/links.js';
 import { tryFolder } from '../../output/files/trial.js';
 import { reasonOf } from '../../output/sink.js';

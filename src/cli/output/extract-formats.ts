@@ -2,8 +2,8 @@
 
 import { usageError } from '../../errors.js';
 import type { ArrayDType } from '../../output/arrays/spec.js';
-import { checkCompression, endingsOf, formatByName } from '../../output/files/extensions.js';
 import { type RowEncoder, STORE_FORMATS, type StoreFormat } from '../../output/rows/encoder.js';
+import { checkCompression, endingsOf, formatByName } from '../../output/rows/extensions.js';
 import { extractCsv, extractJsonl } from '../../output/rows/extract-text.js';
 import { pathsList } from '../../output/rows/paths.js';
 import type { ExtractedRow, ExtractRow } from '../../output/rows/records.js';

@@ -1,15 +1,15 @@
 /** An output of its own files: begun anew, or continued from what earlier runs left. */
 
-import { checkOutput } from '../../output/files/atomic.js';
+import { checkOutput } from '../../output/files/check-output.js';
 import { compressionOf } from '../../output/files/compression.js';
 import { loadZstd } from '../../output/files/zstd.js';
 import type { RowEncoder } from '../../output/rows/encoder.js';
 import type { FailedRow, RowBase } from '../../output/rows/records.js';
-import { runRecordPath } from '../../output/run-record.js';
 import { Earlier } from '../../output/store/earlier.js';
 import type { Settings } from '../../output/store/journal.js';
 import { finalsOf, type Layout } from '../../output/store/layout.js';
 import { lazyWriter, type RowCodec, storeWriter } from '../../output/store/row-writer.js';
+import { runRecordPath } from '../../output/store/run-record.js';
 import { Store } from '../../output/store/store.js';
 import type { RunIdentity } from '../../services/pipeline/run.js';
 import type { Shard } from '../run/shard.js';

@@ -2,7 +2,7 @@
 
 import type { ExitCode, RunError } from '../../errors.js';
 import type { ModelCard } from '../../network/card.js';
-import { RUN_RECORD_VERSION, type RunRecord } from '../../output/run-record.js';
+import { RUN_RECORD_VERSION, type RunRecord } from '../../output/store/run-record.js';
 import type { RunCounts, RunEvent } from '../../services/pipeline/run.js';
 import type { RunOutput, StreamRun } from './types.js';
 

@@ -5,9 +5,10 @@
 
 import { access } from 'node:fs/promises';
 import { ExitCode, RunError } from '../../errors.js';
-import type { FailedRow, KeptRow } from '../../output/rows/records.js';
-import { writeRunRecord } from '../../output/run-record.js';
+import type { FailedRow } from '../../output/rows/records.js';
+import type { KeptRow } from '../../output/store/kept-row.js';
 import type { RowWriter } from '../../output/store/row-writer.js';
+import { writeRunRecord } from '../../output/store/run-record.js';
 import { exitCodeOf } from '../../services/pipeline/run.js';
 import { untilAborted } from '../../stream.js';
 import { toRunError } from '../command/errors.js';

@@ -2,8 +2,8 @@
 
 import type { ImageList } from '../../images/list/find.js';
 import type { FailedRow } from '../../output/rows/records.js';
-import type { Machine } from '../../output/run-record.js';
 import type { RowWriter } from '../../output/store/row-writer.js';
+import type { Machine } from '../../output/store/run-record.js';
 import type { EarlierRows } from '../../services/pipeline/pipeline.js';
 import type { MaxErrors, RunEvent, RunIdentity } from '../../services/pipeline/run.js';
 import type { Progress } from '../terminal/progress.js';

@@ -2,8 +2,8 @@
 
 import { ImageError } from '../../errors.js';
 import { toBuffer } from '../files/byte-strings.js';
-import { emptyError, type OpenFile, openRegular, readAll, readError } from '../files/read.js';
-import { isHiddenPath } from '../list/hidden.js';
+import { isHiddenPath } from '../files/hidden.js';
+import { emptyError, type InputFile, openRegular, readAll, readError } from '../files/read.js';
 import { fileSource, gzipSource } from './byte-reader.js';
 import { type ArchiveMember, damagedArchive, nameInside } from './member.js';
 import { tarMembers } from './tar.js';
@@ -21,7 +21,7 @@ export interface Member {
 
 /** What an archive contributes to a list of images: a member, or, last, itself with what is wrong with it. */
 export interface ArchiveEntry {
-  /** The archive's path, a byte string (see bytes.ts). */
+  /** The archive's path, a byte string (see byte-strings.ts). */
   readonly file: string;
   /** The same, followed by the member's name for a member. */
   readonly path: string;
@@ -59,7 +59,7 @@ const HEAD_BYTES = 4;
  * with the archive: that is its last entry, under the archive's own path.
  */
 export async function* archiveEntries(path: string, filter: ArchiveFilter): AsyncGenerator<ArchiveEntry> {
-  let file: OpenFile | undefined;
+  let file: InputFile | undefined;
   try {
     file = await openRegular(toBuffer(path));
     for await (const member of await openMembers(file)) {
@@ -90,14 +90,14 @@ function whyPassed(
   return excluded(shown) ? 'excluded' : undefined;
 }
 
-async function contents(member: ArchiveMember, { mtimeNs }: OpenFile, wanted: boolean): Promise<{ member?: Member }> {
+async function contents(member: ArchiveMember, { mtimeNs }: InputFile, wanted: boolean): Promise<{ member?: Member }> {
   if (wanted) return { member: { content: await member.read(), size: member.size, archiveMtimeNs: mtimeNs } };
   await member.skip();
   return {};
 }
 
 /** By content, whatever the extension says. */
-async function openMembers(file: OpenFile): Promise<AsyncGenerator<ArchiveMember>> {
+async function openMembers(file: InputFile): Promise<AsyncGenerator<ArchiveMember>> {
   if (file.size === 0) throw emptyError('an archive');
   const head = await readAll(file.handle, Math.min(HEAD_BYTES, file.size));
   const starts = (signature: string) => head.toString('latin1', 0, signature.length) === signature;

@@ -3,7 +3,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, type ZlibOptions } from 'node:zlib';
-import { chunksOf, type OpenFile } from '../files/read.js';
+import { chunksOf, type InputFile } from '../files/read.js';
 
 /** Output of the inflater in one piece, in bytes. */
 const INFLATED_BYTES = 64 * 1024;
@@ -19,12 +19,12 @@ export interface ByteSource {
 }
 
 /** The bytes of an open file. */
-export function fileSource({ handle, size }: OpenFile): ByteSource {
+export function fileSource({ handle, size }: InputFile): ByteSource {
   return { size, chunks: (start) => chunksOf(handle, start) };
 }
 
 /** What gzip has packed in an open file. */
-export function gzipSource({ handle }: OpenFile): ByteSource {
+export function gzipSource({ handle }: InputFile): ByteSource {
   return { size: undefined, chunks: () => gunzipped(handle) };
 }
 

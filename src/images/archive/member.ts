@@ -5,7 +5,7 @@ import { FORMAT_NAMES, sniff } from '../sniff/sniff.js';
 
 /** A member of an archive that is no folder, as its reader meets it: good until the next one is asked for. */
 export interface ArchiveMember {
-  /** As in the archive, a byte string (see bytes.ts): of no meaning to a file system. */
+  /** As in the archive, a byte string (see byte-strings.ts): of no meaning to a file system. */
   readonly name: string;
   /** Bytes unpacked, as the archive says. */
   readonly size: number;

@@ -19,7 +19,7 @@ const MAX_EXTENDED_BYTES = 4 * 1024 * 1024;
 export interface TarEntry {
   /** Where its first header begins, in bytes from the start of the archive. */
   readonly start: number;
-  /** A byte string (see bytes.ts). */
+  /** A byte string (see byte-strings.ts). */
   readonly name: string;
   /** As in the header; a hard link that has contents of its own is a file (`0`). */
   readonly type: string;

@@ -10,7 +10,7 @@ const SPACE = 0x20;
 const GNU_MAGIC = 'ustar  \0';
 
 export interface TarHeader {
-  /** A byte string (see bytes.ts). */
+  /** A byte string (see byte-strings.ts). */
   readonly name: string;
   /** One character: `0` a file, `1` a hard link … */
   readonly type: string;

@@ -6,7 +6,7 @@ import zlib from 'node:zlib';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import { ImageError } from '../../errors.js';
 import { toByteString } from '../files/byte-strings.js';
-import { MAX_FILE_BYTES, type OpenFile, readAll, tooLarge } from '../files/read.js';
+import { type InputFile, MAX_FILE_BYTES, readAll, tooLarge } from '../files/read.js';
 import { type ArchiveMember, damagedArchive, specialError, symlinkMember, unreadableMember } from './member.js';
 
 /** Compression methods (APPNOTE.TXT 4.4.5) that are read. */
@@ -54,7 +54,7 @@ const inflateRaw = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflateRaw);
  *
  * @throws ImageError after the members before the fault; an error of the file system as it is.
  */
-export async function* zipMembers(file: OpenFile): AsyncGenerator<ArchiveMember> {
+export async function* zipMembers(file: InputFile): AsyncGenerator<ArchiveMember> {
   const reader = new HandleReader(file.handle);
   try {
     const zip = await fromRandomAccessReaderPromise(reader, file.size, {
@@ -74,7 +74,7 @@ export async function* zipMembers(file: OpenFile): AsyncGenerator<ArchiveMember>
 }
 
 /** `undefined` for a folder, whatever its name. */
-function member(zip: ZipFile, entry: Entry, file: OpenFile): ArchiveMember | undefined {
+function member(zip: ZipFile, entry: Entry, file: InputFile): ArchiveMember | undefined {
   const name = nameOf(entry);
   const size = entry.uncompressedSize;
   switch (typeOf(entry)) {
@@ -129,7 +129,7 @@ function isUnix({ versionMadeBy }: Entry): boolean {
   return [UNIX, MACOS].includes(versionMadeBy >>> 8);
 }
 
-async function unpack(zip: ZipFile, entry: Entry, { handle }: OpenFile): Promise<Buffer> {
+async function unpack(zip: ZipFile, entry: Entry, { handle }: InputFile): Promise<Buffer> {
   const { uncompressedSize: size, compressedSize, compressionMethod: method } = entry;
   if (entry.isEncrypted()) throw unsupported('encryption');
   if (method !== STORED && method !== DEFLATED)

@@ -1,7 +1,7 @@
 /** When a photo was taken, by its EXIF data (CIPA DC-008: a TIFF structure of directories of tags). */
 
+import { openTiff, TiffDirectory } from '../ifd/directory.js';
 import { withoutPrefix } from '../metadata/exif-prefix.js';
-import { numberOf, openTiff, type Tags } from '../metadata/ifd.js';
 
 /** Longest text that is read, in bytes: a date has 20 with its NUL. */
 const MAX_TEXT_BYTES = 32;
@@ -16,29 +16,28 @@ const TIMES = [
   { time: 0x0132, offset: 0x9010 }, // DateTime: the last change
 ] as const;
 
-const WANTED: ReadonlySet<number> = new Set([EXIF_DIRECTORY, ...TIMES.flatMap(({ time, offset }) => [time, offset])]);
-
 /** As ISO 8601, with the offset from UTC where it is known: `2019-05-04T13:45:00+02:00`. `null` without a sound date. */
 export function timeTaken(exif: Buffer): string | null {
-  const tags = readTags(withoutPrefix(exif));
+  const directories = directoriesOf(withoutPrefix(exif));
   for (const { time, offset } of TIMES) {
-    const local = isoTime(textOf(tags, time));
-    if (local !== null) return local + isoOffset(textOf(tags, offset));
+    const local = isoTime(textOf(directories, time));
+    if (local !== null) return local + isoOffset(textOf(directories, offset));
   }
   return null;
 }
 
-/** Those of the first directory and of the one for photos. */
-function readTags(exif: Buffer): Tags {
+/** The directory for photos, whose tags count more, and the first one. */
+function directoriesOf(exif: Buffer): readonly TiffDirectory[] {
   const tiff = openTiff(exif);
-  const first = tiff?.read(tiff.first, WANTED);
-  const second = numberOf(first?.get(EXIF_DIRECTORY));
-  return new Map([...(first ?? []), ...(second === undefined ? [] : (tiff?.read(second, WANTED) ?? []))]);
+  if (tiff === undefined) return [];
+  const first = new TiffDirectory(tiff);
+  const second = first.firstNumber(EXIF_DIRECTORY);
+  return second === undefined ? [first] : [new TiffDirectory(tiff, second), first];
 }
 
-/** Up to its NUL; empty where it is missing or is no text. */
-function textOf(tags: Tags, tag: number): string {
-  const value = tags.get(tag);
+/** The text of a tag up to its NUL; empty where it is missing or is no text. */
+function textOf(directories: readonly TiffDirectory[], tag: number): string {
+  const value = directories.map((directory) => directory.value(tag)).find((found) => found !== undefined);
   return Buffer.isBuffer(value) ? value.toString('latin1', 0, MAX_TEXT_BYTES).replace(/\0.*/s, '').trim() : '';
 }
 

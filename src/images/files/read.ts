@@ -22,7 +22,7 @@ export type Look = (handle: FileHandle, size: number) => Promise<void>;
 
 /** Reads a regular file whole. */
 export async function readImageFile(file: Buffer | string, look?: Look): Promise<Buffer> {
-  let opened: OpenFile | undefined;
+  let opened: InputFile | undefined;
   try {
     opened = await openRegular(file);
     const { handle, size } = opened;
@@ -37,7 +37,7 @@ export async function readImageFile(file: Buffer | string, look?: Look): Promise
   }
 }
 
-export interface OpenFile {
+export interface InputFile {
   /** To be closed by whoever opened it. */
   readonly handle: FileHandle;
   /** In bytes. */
@@ -50,7 +50,7 @@ export interface OpenFile {
  * Opens a file to read. Nothing but regular files stays open, so that a pipe or a device cannot block the run. Rejects
  * with an ImageError, or with the system's error.
  */
-export async function openRegular(file: Buffer | string): Promise<OpenFile> {
+export async function openRegular(file: Buffer | string): Promise<InputFile> {
   const handle = await openPatiently(file);
   try {
     const stats = await handle.stat({ bigint: true });

@@ -5,7 +5,7 @@ import { relative, resolve } from 'node:path/posix';
 import type { ImageError } from '../../errors.js';
 import { type ArchiveEntry, type ArchiveFilter, archiveEntries, type Member } from '../archive/archive.js';
 import { toBuffer, toByteString, toText } from '../files/byte-strings.js';
-import { collectGarbage } from './collect.js';
+import { collectGarbage } from './collect-garbage.js';
 import { excludeFilter } from './exclude.js';
 import { type Extensions, isArchive, sortExtensions } from './extensions.js';
 import { readPathList } from './file/paths.js';
@@ -135,7 +135,7 @@ export async function findImages(options: FindOptions): Promise<ImageList> {
 
 /** What the options come to, and what has been met so far. */
 interface Search {
-  /** A byte string, see bytes.ts. */
+  /** A byte string, see byte-strings.ts. */
   readonly cwd: string;
   readonly excluded: (path: string) => boolean;
   readonly extensions: Extensions;

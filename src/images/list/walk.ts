@@ -1,10 +1,10 @@
-/** Files below a directory or matching a glob, by fast-glob over byte strings (see bytes.ts). */
+/** Files below a directory or matching a glob, by fast-glob over byte strings (see byte-strings.ts). */
 
 import fs, { constants, type Dirent, Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path/posix';
 import fastGlob from 'fast-glob';
 import { hideLineEnds, showLineEnds, toBuffer } from '../files/byte-strings.js';
-import { isHiddenName, isSystemName, systemNamesIn } from './hidden.js';
+import { isHiddenName, isSystemName, systemNamesIn } from '../files/hidden.js';
 import type { PassedOver } from './passed-over.js';
 
 export interface WalkOptions {

@@ -1,6 +1,6 @@
 /** EXIF and XMP of a JPEG: segments before its first scan (CIPA DC-008, 4.7.2; XMP specification part 3, 1.1.3). */
 
-import type { EmbeddedBlocks } from './embedded.js';
+import type { EmbeddedBlocks } from './blocks.js';
 
 /** Second bytes of markers: start of scan, a comment, and the application segment that both blocks are in. */
 const SOS = 0xda;

@@ -1,7 +1,7 @@
 /** EXIF and XMP of a PNG: chunks before or after its pixels (PNG 3rd edition, 11.3.3 and 11.3.4.3), and texts of older tools. */
 
 import { inflateSync } from 'node:zlib';
-import type { EmbeddedBlocks } from './embedded.js';
+import type { EmbeddedBlocks } from './blocks.js';
 
 /** A signature of 8 bytes; then chunks: the length of their data, a name, the data and a sum of 4 bytes. */
 const SIGNATURE_BYTES = 8;

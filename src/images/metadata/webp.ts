@@ -1,6 +1,6 @@
 /** EXIF and XMP of a WebP: chunks of its extended layout that the header announces (RFC 9649, 2.7). */
 
-import type { EmbeddedBlocks } from './embedded.js';
+import type { EmbeddedBlocks } from './blocks.js';
 
 /** `RIFF`, a size and `WEBP`; then chunks: a name and a size in 4 bytes each, and the data, filled up to an even number. */
 const HEADER_BYTES = 12;

@@ -3,11 +3,11 @@
 import type { Region, Sharp } from 'sharp';
 import { ImageError } from '../../errors.js';
 import { FORMAT_NAMES, type PhotoFormat } from '../sniff/sniff.js';
-import { cropOffset, resizedSize, type Size } from './geometry.js';
-import { checkSize } from './limits.js';
 import { opaqueRgb, openPicture, type Picture, type PictureOptions } from './picture.js';
-import { resample } from './resample/resample.js';
-import { sourceSpan } from './resample/taps.js';
+import { bestPasses, resample } from './resample/resample.js';
+import { sourceRange, tapsOf } from './resample/taps.js';
+import { cropOffset, resizedSize, type Size } from './rgb/geometry.js';
+import { checkSize } from './rgb/limits.js';
 
 export type DecodeMode = 'exact' | 'fast';
 
@@ -32,6 +32,8 @@ export interface DecodedImage extends Size {
  *   DECODE_FAILED for data that is damaged or cut off, whether the crop needs it or not.
  */
 export async function decodeImage(bytes: Buffer, format: PhotoFormat, options: DecodeOptions): Promise<DecodedImage> {
+  // Outside of what follows, whose errors are taken for those of the image.
+  bestPasses();
   try {
     const picture = await openPicture(bytes, format, options);
     const { width, height } = picture;
@@ -66,17 +68,17 @@ async function fastCrop(image: Sharp, size: Size, { resize, crop }: DecodeOption
 /** Pillow's own arithmetic on the part of the image that the crop needs. */
 async function exactCrop(picture: Picture, { resize, crop }: DecodeOptions): Promise<Uint8Array> {
   const target = resizedSize(picture, resize);
-  const axis = (from: number, to: number) => ({ from, to, offset: cropOffset(to, crop), length: crop });
-  const x = axis(picture.width, target.width);
-  const y = axis(picture.height, target.height);
-  const [columns, rows] = [sourceSpan(x), sourceSpan(y)];
+  const taps = (from: number, to: number) => tapsOf({ from, to, offset: cropOffset(to, crop), length: crop });
+  const across = taps(picture.width, target.width);
+  const down = taps(picture.height, target.height);
+  const [columns, rows] = [sourceRange(across), sourceRange(down)];
   const region: Region = {
     left: columns.start,
     top: rows.start,
     width: columns.end - columns.start,
     height: rows.end - rows.start,
   };
-  return resample(await picture.rgb(region), x, y);
+  return resample(await picture.rgb(region), across, down, bestPasses());
 }
 
 /**

@@ -4,12 +4,13 @@
  */
 
 import type { Metadata, Sharp } from 'sharp';
-import { type EmbeddedBlocks, embeddedBlocks } from '../metadata/embedded.js';
+import { openTiff, TiffDirectory } from '../ifd/directory.js';
+import type { EmbeddedBlocks } from '../metadata/blocks.js';
+import { embeddedBlocks } from '../metadata/embedded.js';
 import { withoutPrefix } from '../metadata/exif-prefix.js';
 import { type HeifTurn, heifTurns } from '../metadata/heif.js';
-import { numberOf, openTiff } from '../metadata/ifd.js';
 import type { PhotoFormat } from '../sniff/sniff.js';
-import type { Size } from './geometry.js';
+import type { Size } from './rgb/geometry.js';
 
 /** EXIF's numbers (CIPA DC-008, 4.6.5.1.4): what is to be done to the pixels as stored. */
 export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
@@ -34,8 +35,6 @@ const TURNS: Readonly<Record<Orientation, Turn>> = {
 const ORIENTATION = 0x0112;
 /** A packet has some kilobytes; one with a preview in it has a few hundred. */
 const MAX_XMP_BYTES = 16 * 1024 ** 2;
-
-const WANTED: ReadonlySet<number> = new Set([ORIENTATION]);
 
 /**
  * What is still to be done to the pixels that the decoder gives. Pillow turns a TIFF as it loads it, always; libheif turns
@@ -91,8 +90,9 @@ function embeddedOrientation({ exif, xmp }: EmbeddedBlocks): Orientation {
   if (data === undefined || data.length === 0) return asOrientation(xmpNumber(xmp));
   const tiff = openTiff(data);
   if (tiff === undefined) return 1;
-  const value = tiff.read(tiff.first, WANTED).get(ORIENTATION);
-  return asOrientation(value === undefined ? xmpNumber(xmp) : numberOf(value));
+  const directory = new TiffDirectory(tiff);
+  const isMissing = directory.value(ORIENTATION) === undefined;
+  return asOrientation(isMissing ? xmpNumber(xmp) : directory.firstNumber(ORIENTATION));
 }
 
 /** Pillow's `AvifImageFile._open`: `irot` and then `imir` count more than the tag in EXIF, which only keeps XMP from counting. */
@@ -102,7 +102,8 @@ function avifOrientation(turns: readonly HeifTurn[], { exif, xmp }: EmbeddedBloc
   const own = combined([rotation, mirror].filter((turn) => turn !== undefined));
   if (own !== 1) return own;
   const tiff = exif === undefined ? undefined : openTiff(withoutPrefix(exif));
-  return tiff?.read(tiff.first, WANTED).has(ORIENTATION) === true ? 1 : asOrientation(xmpNumber(xmp));
+  const tagged = tiff === undefined ? undefined : new TiffDirectory(tiff).value(ORIENTATION);
+  return tagged === undefined ? asOrientation(xmpNumber(xmp)) : 1;
 }
 
 /** The digit after the first `tiff:Orientation="` or `<tiff:Orientation>`. */

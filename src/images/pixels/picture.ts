@@ -2,38 +2,22 @@
 
 import sharp, { type Metadata, type Region, type Sharp, type SharpOptions } from 'sharp';
 import { ImageError } from '../../errors.js';
-import type { EmbeddedBlocks } from '../metadata/embedded.js';
+import type { EmbeddedBlocks } from '../metadata/blocks.js';
 import { isHeifCropped } from '../metadata/heif.js';
 import type { PhotoFormat } from '../sniff/sniff.js';
-import { rgbFromCmyk, rgbFromRgba } from './composite.js';
 import { asStillAvif } from './formats/avif.js';
 import { bmpSize, decodeBmp } from './formats/bmp.js';
 import { openGif } from './formats/gif.js';
 import { inspectJpeg } from './formats/jpeg.js';
 import { checkPngChunks } from './formats/png.js';
 import { isOpaqueAnimation } from './formats/webp.js';
-import { CHANNELS, type Size } from './geometry.js';
-import { checkSize } from './limits.js';
+import { setUpLibvips } from './libvips.js';
 import { remainingTurn, turned, turnedSize } from './orientation.js';
+import { rgbFromCmyk, rgbFromRgba } from './rgb/composite.js';
+import { CHANNELS, type Size } from './rgb/geometry.js';
+import { checkSize } from './rgb/limits.js';
 import { decodeTiff } from './tiff/decode.js';
 import { readLayout } from './tiff/layout.js';
-
-// Images are decoded several at a time by the caller; libvips's own threads and cache would only get in the way.
-sharp.concurrency(1);
-sharp.cache(false);
-
-// Photos only, from memory: no SVG, PDF, ImageMagick, raw floats, HDR gain maps …
-sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({
-  operation: [
-    'VipsForeignLoadJpegBuffer',
-    'VipsForeignLoadPngBuffer',
-    'VipsForeignLoadWebpBuffer',
-    'VipsForeignLoadNsgifBuffer',
-    'VipsForeignLoadTiffBuffer',
-    'VipsForeignLoadHeifBuffer',
-  ],
-});
 
 /**
  * Colour profiles are ignored, as Pillow does. Cut-off and corrupt data fail; mere warnings do not. The limit of pixels is
@@ -66,13 +50,14 @@ type Layout = 'opaque' | 'translucent' | 'cmyk';
  *   Error of libvips for damaged data.
  */
 export async function openPicture(bytes: Buffer, format: PhotoFormat, options: PictureOptions): Promise<Picture> {
+  setUpLibvips();
   switch (format) {
     case 'gif':
       return openGif(bytes);
     case 'bmp':
       return openBitmap(bytes);
     case 'tiff':
-      return openTiff(bytes, options);
+      return openTiffPicture(bytes, options);
     default:
       return await openWithLibvips(bytes, format, options.autoOrient);
   }
@@ -91,7 +76,7 @@ function openBitmap(bytes: Buffer): Picture {
 }
 
 /** libvips decodes only the strips and tiles of a TIFF: what their samples stand for is Pillow's to say, not libvips's. */
-function openTiff(bytes: Buffer, { autoOrient, maxPixels }: PictureOptions): Picture {
+function openTiffPicture(bytes: Buffer, { autoOrient, maxPixels }: PictureOptions): Picture {
   const layout = readLayout(bytes);
   const { width, height } = layout;
   checkSize(layout, maxPixels);
@@ -151,6 +136,7 @@ async function withRowsBelow(rgb: Picture['rgb'], region: Region, height: number
 
 /** What libvips finds in an AVIF. Nothing where the image is damaged before it. */
 export async function avifBlocks(bytes: Buffer): Promise<EmbeddedBlocks> {
+  setUpLibvips();
   try {
     return await sharp(asStillAvif(bytes), { failOn: 'none', limitInputPixels: false }).metadata();
   } catch {

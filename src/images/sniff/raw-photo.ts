@@ -3,13 +3,12 @@
  * picture that stands first in most is a small preview, which Pillow gives without a word; here it is not taken for the photo.
  */
 
-import { numberOf, openTiff, type Tags } from '../metadata/ifd.js';
+import { openTiff, TiffDirectory } from '../ifd/directory.js';
 
 const NEW_SUBFILE_TYPE = 254;
 const PHOTOMETRIC = 262;
 const SUB_DIRECTORIES = 330;
 const DNG_VERSION = 50706;
-const WANTED: ReadonlySet<number> = new Set([NEW_SUBFILE_TYPE, PHOTOMETRIC, SUB_DIRECTORIES, DNG_VERSION]);
 
 /** Bit of NewSubfileType: the picture is a smaller version of another one in the file (TIFF 6.0, section 8). */
 const IS_PREVIEW = 1;
@@ -21,14 +20,14 @@ const SENSOR: readonly (number | undefined)[] = [32803, 34892];
 export function rawTiff(bytes: Buffer): string | undefined {
   const tiff = openTiff(bytes);
   if (tiff === undefined) return undefined;
-  const first = tiff.read(tiff.first, WANTED);
-  if (first.has(DNG_VERSION)) return 'a raw photo (DNG)';
-  const places = first.get(SUB_DIRECTORIES);
-  const others = places === undefined || Buffer.isBuffer(places) ? [] : places.map((at) => tiff.read(at, WANTED));
-  const isPreview = others.length > 0 && ((numberOf(first.get(NEW_SUBFILE_TYPE)) ?? 0) & IS_PREVIEW) !== 0;
+  const first = new TiffDirectory(tiff);
+  if (first.value(DNG_VERSION) !== undefined) return 'a raw photo (DNG)';
+  const places = first.value(SUB_DIRECTORIES);
+  const others = places === undefined || Buffer.isBuffer(places) ? [] : places.map((at) => new TiffDirectory(tiff, at));
+  const isPreview = others.length > 0 && ((first.firstNumber(NEW_SUBFILE_TYPE) ?? 0) & IS_PREVIEW) !== 0;
   return isPreview || [first, ...others].some(isOfSensor) ? 'a raw photo of a camera' : undefined;
 }
 
-function isOfSensor(tags: Tags): boolean {
-  return SENSOR.includes(numberOf(tags.get(PHOTOMETRIC)));
+function isOfSensor(directory: TiffDirectory): boolean {
+  return SENSOR.includes(directory.firstNumber(PHOTOMETRIC));
 }

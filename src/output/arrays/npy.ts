@@ -5,7 +5,7 @@
  */
 
 import { ExitCode, RunError, usageError } from '../../errors.js';
-import { openForReading, readAt, shown } from './bytes.js';
+import { openForReading, readAt, shown } from '../files/read.js';
 import { type ArrayDType, type ArraySpec, rowBytes, type StoredRows } from './spec.js';
 
 /** Of a header written here; a multiple of 64, so that rows can be mapped into memory aligned. NumPy writes as many. */

@@ -7,8 +7,8 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { ExitCode, RunError, usageError } from '../../errors.js';
 import { encodeHeader, LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY } from '../../safetensors-header.js';
+import { openForReading, readAt, readingReason, shown } from '../files/read.js';
 import { outputFailed } from '../sink.js';
-import { openForReading, readAt, readingReason, shown } from './bytes.js';
 import { type ArrayDType, rowBytes, type StoredRows } from './spec.js';
 
 /** The header ends at a multiple of this, in bytes, as the format asks; any number then starts aligned. */

@@ -7,7 +7,7 @@ import { join, relative } from 'node:path';
 import { type RunError, usageError } from '../../errors.js';
 import { type ArraySpec, isArraySpec } from '../arrays/spec.js';
 import { writeAtomically } from '../files/atomic.js';
-import { readRegularFile } from '../files/regular-file.js';
+import { readRegularFile } from '../files/read.js';
 import { reasonOf } from '../sink.js';
 import type { Settings } from '../store/journal.js';
 import { finalsOf } from '../store/layout.js';
@@ -27,7 +27,7 @@ export interface PartFile {
   readonly sha256: string;
 }
 
-export interface Part {
+export interface DatasetPart {
   readonly rows: number;
   readonly failed: number;
   readonly files: readonly PartFile[];
@@ -63,7 +63,7 @@ export interface Manifest {
   };
   /** sha256 over the shown paths of the whole input, each followed by NUL; `null` until the run is complete. */
   readonly inputs: string | null;
-  readonly parts: readonly Part[];
+  readonly parts: readonly DatasetPart[];
 }
 
 export function schemaOf({ rows, embeddings, topK, layers }: DatasetFormat): Manifest['schema'] {

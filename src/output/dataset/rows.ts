@@ -1,6 +1,6 @@
 /** Rows of a dataset: predictions and what is known of the image, in one table. */
 
-import type { Cell } from '../rows/csv.js';
+import type { CsvCell } from '../rows/csv.js';
 import { csvEncoder } from '../rows/csv.js';
 import type { RowEncoder } from '../rows/encoder.js';
 import { RECORD_VERSION } from '../rows/jsonl.js';
@@ -70,7 +70,7 @@ export function datasetCells(row: DatasetRow, topK: number): (string | number | 
 export function datasetCsv(topK: number): RowEncoder<DatasetRow> {
   return csvEncoder(
     datasetColumns(topK).map(({ name }) => name),
-    (row) => [datasetCells(row, topK).map((cell): Cell => cell ?? '')],
+    (row) => [datasetCells(row, topK).map((cell): CsvCell => cell ?? '')],
   );
 }
 

@@ -1,18 +1,19 @@
 /** Rows into a dataset: part after part, each closed under its name when it is full. */
 
 import { mkdir } from 'node:fs/promises';
-import type { FailedRow, KeptRow } from '../rows/records.js';
+import type { FailedRow } from '../rows/records.js';
 import { outputFailed } from '../sink.js';
 import { Earlier } from '../store/earlier.js';
 import type { Settings } from '../store/journal.js';
+import type { KeptRow } from '../store/kept-row.js';
 import { type Encoded, type RowWriter, toStoreRow } from '../store/row-writer.js';
 import { Store, type StoreRow } from '../store/store.js';
 import {
   clearManifests,
   type DatasetModel,
+  type DatasetPart,
   describePart,
   MANIFEST_VERSION,
-  type Part,
   schemaOf,
   writeManifest,
 } from './manifest.js';
@@ -50,7 +51,7 @@ export class DatasetWriter implements RowWriter<DatasetOkRow> {
   readonly #options: DatasetOptions;
   readonly #head: string;
   readonly #encode: (row: DatasetRow) => Encoded;
-  readonly #parts: Part[] = [];
+  readonly #parts: DatasetPart[] = [];
   readonly #errors = new Map<string, number>();
   #store: Store | undefined;
   #failed = 0;

@@ -9,8 +9,8 @@ import { extname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
 import { ExitCode, RunError } from '../../errors.js';
-import { openForReading, readAt } from '../arrays/bytes.js';
 import { writeAll } from './pieces.js';
+import { openForReading, readAt } from './read.js';
 import { readZstd, writeZstd } from './zstd.js';
 
 export type Compression = 'gzip' | 'zstd';

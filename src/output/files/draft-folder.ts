@@ -3,22 +3,22 @@
  * from those that live.
  */
 
-import { randomBytes } from 'node:crypto';
-import { lstat, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { lstat, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type ProcessIdentity, stateOf, thisProcess } from '../../process.js';
+import { stateOf } from '../../process.js';
+import { isNameTaken } from './exists.js';
+import { isOwnedName, OWNER, ownedName, ownerOf, removeOwned } from './owned-folder.js';
 import { isTrial } from './trial.js';
 
-/** Names inside a draft: whose it is, the output in the making, and the folder that it replaces. */
-export const OWNER = 'owner.json';
+/** Names inside a draft: the output in the making, and the folder that it replaces. */
 export const WHOLE = 'whole';
 export const REPLACED = 'replaced';
 
 /** Longest name of a file, in bytes, on Linux's and macOS's file systems. */
 const MAX_NAME_BYTES = 255;
 
-const ENDING = /^\.[0-9a-f]{8}\.partial$/;
-const ENDING_BYTES = '.01234567.partial'.length;
+const ENDING = 'partial';
+const ENDING_BYTES = `.01234567.${ENDING}`.length;
 
 /**
  * Milliseconds untouched after which the draft of another machine counts as dead. Long, since TensorFlow holds up the
@@ -31,12 +31,7 @@ const UNOWNED_MS = 60_000;
 
 /** A new draft's folder, beside the output. */
 export function draftFolder(target: string): string {
-  return join(dirname(target), `${shortened(target)}.${randomBytes(4).toString('hex')}.partial`);
-}
-
-/** What a draft's `OWNER` says: this process, and which output it makes. */
-export async function ownerText(target: string): Promise<string> {
-  return JSON.stringify({ ...(await thisProcess()), output: basename(target) } satisfies Owner);
+  return join(dirname(target), ownedName(shortened(target), ENDING));
 }
 
 /** The output's name, cut off where it leaves no room for the ending of a draft. */
@@ -66,32 +61,22 @@ export async function deleteDead(
         await rm(draft, { force: true }).catch(() => {});
       continue;
     }
-    if (!entry.startsWith(name) || !ENDING.test(entry.slice(name.length))) continue;
+    if (!isOwnedName(entry, name, ENDING)) continue;
     if (draft === own || !(await isDead(draft, target, own))) continue;
-    if (!withReplaced && (await exists(join(draft, REPLACED)))) continue;
-    await removeDraft(draft).catch(() => {});
+    if (!withReplaced && (await isNameTaken(join(draft, REPLACED)))) continue;
+    await removeOwned(draft).catch(() => {});
   }
 }
-
-/** The owner last: while anything else is there, a kill must leave what says whose it is. */
-export async function removeDraft(folder: string): Promise<void> {
-  for (const name of contentsOf(await readdir(folder).catch(() => []))) {
-    await rm(join(folder, name), { recursive: true, force: true });
-  }
-  await rm(folder, { recursive: true, force: true });
-}
-
-export const contentsOf = (names: readonly string[]): readonly string[] => names.filter((name) => name !== OWNER);
 
 async function isDead(draft: string, target: string, own: string): Promise<boolean> {
   const found = await lstat(draft).catch(() => undefined);
   // Runs that stream rows have files of that name; a link is nobody's draft.
   if (found === undefined || !found.isDirectory()) return false;
-  const path = join(draft, OWNER);
-  const [text, touched] = await Promise.all([readFile(path, 'utf8').catch(() => ''), stat(path).catch(() => found)]);
-  const owner = parseOwner(text);
-  const isEmpty = owner === undefined && (await readdir(draft).catch(() => [''])).every((name) => name === OWNER);
-  if (owner === undefined) return isEmpty && (await ageOf(touched, own)) > UNOWNED_MS; // else another program's folder
+  const [owner, touched] = await Promise.all([ownerOf(draft), stat(join(draft, OWNER)).catch(() => found)]);
+  if (typeof owner?.output !== 'string') {
+    const isEmpty = (await readdir(draft).catch(() => [''])).every((name) => name === OWNER);
+    return isEmpty && (await ageOf(touched, own)) > UNOWNED_MS; // else another program's folder
+  }
   if (owner.output !== basename(target)) return false;
   const state = await stateOf(owner);
   return state === 'elsewhere' ? (await ageOf(touched, own)) > ABANDONED_MS : state === 'ended';
@@ -101,28 +86,4 @@ async function isDead(draft: string, target: string, own: string): Promise<boole
 async function ageOf({ mtimeMs }: { readonly mtimeMs: number }, own: string): Promise<number> {
   const now = (await stat(join(own, OWNER)).catch(() => undefined))?.mtimeMs ?? Date.now();
   return now - mtimeMs;
-}
-
-interface Owner extends ProcessIdentity {
-  /** Name of the output. */
-  readonly output: string;
-}
-
-/** `undefined` where it is not what a draft has. */
-function parseOwner(text: string): Owner | undefined {
-  try {
-    const owner = JSON.parse(text) as Partial<Owner> | null;
-    const isOwner =
-      Number.isSafeInteger(owner?.pid) && typeof owner?.machine === 'string' && typeof owner.output === 'string';
-    return isOwner ? (owner as Owner) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
 }

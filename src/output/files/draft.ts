@@ -4,14 +4,15 @@
  * a kill has left is deleted by the next run for the same output, once its process is known to have ended.
  */
 
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { link, lstat, open, readdir, rename, stat, utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { link, lstat, open, readdir, rename, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { ExitCode, RunError } from '../../errors.js';
 import { outputFailed, reasonOf } from '../sink.js';
 import { syncFolder } from './atomic.js';
-import { contentsOf, deleteDead, draftFolder, OWNER, ownerText, REPLACED, removeDraft, WHOLE } from './draft-folder.js';
+import { deleteDead, draftFolder, REPLACED, WHOLE } from './draft-folder.js';
 import { resolveOutput } from './links.js';
+import { OWNER, ownerText, removeOwned, removeOwnedNow, touchRegularly } from './owned-folder.js';
 
 /** How often a draft's owner is touched, in milliseconds. */
 const TOUCH_MS = 30_000;
@@ -34,7 +35,7 @@ export function discardDrafts(): void {
 export class Draft {
   /** Where the output is to be written: a file or a folder. Nothing is there yet; names that begin so may be used too. */
   readonly path: string;
-  readonly #timer: NodeJS.Timeout;
+  readonly #stopTouching: () => void;
   /** Whether the draft holds the only copy of the folder that is being replaced. */
   #holdsReplaced = false;
 
@@ -46,16 +47,14 @@ export class Draft {
     private readonly folder: string,
   ) {
     this.path = join(folder, WHOLE);
-    const owner = join(folder, OWNER);
-    this.#timer = setInterval(() => void utimes(owner, new Date(), new Date()).catch(() => {}), TOUCH_MS);
-    this.#timer.unref();
+    this.#stopTouching = touchRegularly(join(folder, OWNER), TOUCH_MS);
     drafts.add(this);
   }
 
   /** Makes a draft for `output`, and room by deleting dead ones. Throws OUTPUT_FAILED where that cannot be. */
   static async open(output: string): Promise<Draft> {
     const target = await resolveOutput(output);
-    const [folder, owner] = [draftFolder(target), await ownerText(target)];
+    const [folder, owner] = [draftFolder(target), await ownerText({ output: basename(target) })];
     let draft: Draft | undefined;
     try {
       // At once, so that no signal comes before the draft is known.
@@ -90,22 +89,19 @@ export class Draft {
   /** Ends without an output, or after it. */
   async discard(): Promise<void> {
     drafts.delete(this);
-    clearInterval(this.#timer);
+    this.#stopTouching();
     if (this.#holdsReplaced) return;
     // What cannot be deleted now, a later run deletes.
-    await removeDraft(this.folder).catch(() => {});
+    await removeOwned(this.folder).catch(() => {});
   }
 
   /** The same within one call, for the end of the process. */
   discardNow(): void {
     if (this.#holdsReplaced) return;
     drafts.delete(this);
-    clearInterval(this.#timer);
+    this.#stopTouching();
     try {
-      for (const name of contentsOf(readdirSync(this.folder))) {
-        rmSync(join(this.folder, name), { recursive: true, force: true });
-      }
-      rmSync(this.folder, { recursive: true, force: true });
+      removeOwnedNow(this.folder);
     } catch {
       // A later run deletes it.
     }

@@ -4,7 +4,7 @@ import { readlink, realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { usageError } from '../../errors.js';
 import { compressionOf } from './compression.js';
-import { isFolder } from './folders.js';
+import { isFolder } from './exists.js';
 
 /** As many as Linux follows in one path (path_resolution(7)). */
 const MAX_LINKS = 40;

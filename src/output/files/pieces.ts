@@ -1,7 +1,7 @@
 /** Open files piece by piece: compared and copied in memory that does not grow with them. */
 
 import { type FileHandle, open } from 'node:fs/promises';
-import { readAt } from '../arrays/bytes.js';
+import { readAt } from './read.js';
 
 /** Read at a time. */
 const PIECE_BYTES = 1 << 20;

@@ -4,12 +4,20 @@
  * time. The folder goes with the process, however it ends; after kill -9 the next one for the same output deletes it.
  */
 
-import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type ProcessIdentity, stateOf, thisProcess } from '../../process.js';
+import { stateOf } from '../../process.js';
 import { outputFailed } from '../sink.js';
+import {
+  isOwnedName,
+  OWNER,
+  ownedName,
+  ownerOf,
+  ownerText,
+  removeOwned,
+  removeOwnedNow,
+  touchRegularly,
+} from './owned-folder.js';
 
 /** How often a folder is touched, in milliseconds, so that another machine can tell that it is in use. */
 const TOUCH_MS = 5_000;
@@ -17,8 +25,8 @@ const TOUCH_MS = 5_000;
 /** Age of an untouched folder of another machine after which it counts as left; clocks may differ by some of it. */
 const ABANDONED_MS = 120_000;
 
-/** Says whose the folder is. */
-const OWNER = 'owner.json';
+/** What the name of a folder ends with. */
+const ENDING = 'unpacked';
 
 /** Folders of this process. */
 const folders = new Set<string>();
@@ -28,14 +36,14 @@ let isHeard = false;
 
 /** Deletes all scratch files of this process at once, for an end that waits for nothing. */
 export function removeScratch(): void {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders) removeOwnedNow(folder);
   folders.clear();
 }
 
 export class Scratch {
   readonly #beside: string;
   #folder: Promise<string> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #stopTouching = () => {};
   #files = 0;
 
   /** `beside` is the output whose name the folder begins with; nothing is created before a file is asked for. */
@@ -51,30 +59,29 @@ export class Scratch {
   }
 
   async dispose(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#stopTouching();
     const folder = await this.#folder?.catch(() => undefined);
     if (folder === undefined) return;
-    await rm(folder, { recursive: true, force: true });
+    await removeOwned(folder);
     folders.delete(folder);
     this.#folder = undefined;
   }
 
   async #create(): Promise<string> {
     await sweepScratch(this.#beside);
-    const folder = `${this.#beside}.${randomBytes(4).toString('hex')}.unpacked`;
+    const folder = ownedName(this.#beside, ENDING);
     if (!isHeard) process.once('exit', removeScratch);
     isHeard = true;
     folders.add(folder);
     try {
       await mkdir(folder);
-      await writeFile(join(folder, OWNER), JSON.stringify(await thisProcess()));
+      await writeFile(join(folder, OWNER), await ownerText());
     } catch (error) {
-      await rm(folder, { recursive: true, force: true }).catch(() => {});
+      await removeOwned(folder).catch(() => {});
       folders.delete(folder);
       throw outputFailed(folder, error);
     }
-    this.#timer = setInterval(() => void utimes(folder, new Date(), new Date()).catch(() => {}), TOUCH_MS);
-    this.#timer.unref();
+    this.#stopTouching = touchRegularly(folder, TOUCH_MS);
     return folder;
   }
 }
@@ -83,9 +90,8 @@ export class Scratch {
 export async function sweepScratch(beside: string): Promise<void> {
   const name = basename(beside);
   for (const entry of await readdir(dirname(beside), { withFileTypes: true }).catch(() => [])) {
-    const rest = entry.name.startsWith(`${name}.`) ? entry.name.slice(name.length + 1) : '';
     const folder = join(dirname(beside), entry.name);
-    if (!entry.isDirectory() || !/^[0-9a-f]{8}\.unpacked$/.test(rest) || folders.has(folder)) continue;
+    if (!entry.isDirectory() || !isOwnedName(entry.name, name, ENDING) || folders.has(folder)) continue;
     if (!(await isLeft(folder))) continue;
     for (const file of await readdir(folder).catch(() => [])) {
       if (/^\d+$/.test(file) || file === OWNER) await rm(join(folder, file), { force: true }).catch(() => {});
@@ -95,10 +101,8 @@ export async function sweepScratch(beside: string): Promise<void> {
 }
 
 async function isLeft(folder: string): Promise<boolean> {
-  const owner = await readFile(join(folder, OWNER), 'utf8')
-    .then((text) => JSON.parse(text) as ProcessIdentity | null)
-    .catch(() => undefined);
-  const state = typeof owner?.pid === 'number' ? await stateOf(owner) : 'unsure';
+  const owner = await ownerOf(folder);
+  const state = owner === undefined ? 'unsure' : await stateOf(owner);
   if (state === 'lives' || state === 'ended') return state === 'ended';
   const touched = (await stat(folder).catch(() => undefined))?.mtimeMs ?? Date.now();
   return Date.now() - touched > ABANDONED_MS;

@@ -9,7 +9,7 @@ import { access, mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/
 import { basename, dirname, join } from 'node:path';
 import { type RunError, usageError } from '../../errors.js';
 import { outputFailed, reasonOf } from '../sink.js';
-import { nearestFolder } from './folders.js';
+import { nearestFolder } from './exists.js';
 
 /** What follows the output's name in the name of a trial, after eight digits: longer than all that a run appends. */
 const TRIAL_SUFFIX = 'try-output.partial';

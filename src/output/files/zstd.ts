@@ -5,7 +5,7 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { ExitCode, RunError } from '../../errors.js';
-import { readAt } from '../arrays/bytes.js';
+import { readAt } from './read.js';
 
 /** Bytes of text in a frame, but for the last: larger ones are hardly smaller in sum. */
 const FRAME_BYTES = 4 << 20;

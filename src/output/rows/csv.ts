@@ -8,7 +8,7 @@ import { type RowEncoder, type Scores, scoreNames } from './encoder.js';
 import { shortestFloat32 } from './numbers.js';
 import type { ClassifyRow, Prediction } from './records.js';
 
-export type Cell = string | number;
+export type CsvCell = string | number;
 
 export interface ClassifyCsvOptions {
   /** Classes a row has cells for. */
@@ -25,7 +25,7 @@ export function classifyCsv({ topK, scores }: ClassifyCsvOptions): RowEncoder<Cl
     ...ranks.flatMap((rank) => ['class', 'label', ...names].map((name) => `${name}_${rank}`)),
     'error',
   ];
-  const blank: readonly Cell[] = ['', '', ...names.map(() => '')];
+  const blank: readonly CsvCell[] = ['', '', ...names.map(() => '')];
   return csvEncoder(header, (row) => {
     if (row.status === 'error') {
       return [[row.path, row.status, '', '', ...ranks.flatMap(() => blank), `${row.error.code}: ${row.error.message}`]];
@@ -50,15 +50,15 @@ export function classifyLongCsv({ scores }: Pick<ClassifyCsvOptions, 'scores'>):
   });
 }
 
-function predictionCells(prediction: Prediction, scores: Scores): Cell[] {
+function predictionCells(prediction: Prediction, scores: Scores): CsvCell[] {
   return [prediction.class, prediction.label, ...scoreNames(scores).map((name) => shortestFloat32(prediction[name]))];
 }
 
 /** Rows of cells, after a header. */
-export function csvEncoder<Row>(header: readonly string[], toLines: (row: Row) => Cell[][]): RowEncoder<Row> {
-  const lines = (cells: readonly (readonly Cell[])[]) =>
+export function csvEncoder<Row>(header: readonly string[], toLines: (row: Row) => CsvCell[][]): RowEncoder<Row> {
+  const lines = (cells: readonly (readonly CsvCell[])[]) =>
     // A lone CR ends a line for some readers, so it is quoted like LF.
-    stringify(cells as Cell[][], { record_delimiter: '\n', quoted_match: '\r' });
+    stringify(cells as CsvCell[][], { record_delimiter: '\n', quoted_match: '\r' });
   return {
     header: () => lines([header]),
     encode: (rows) => lines(rows.flatMap(toLines)),

@@ -14,8 +14,8 @@ import type * as Arrow from 'apache-arrow';
 import type { ParquetFile, RecordBatch, WriterProperties } from 'parquet-wasm/node';
 import { ExitCode, RunError } from '../../errors.js';
 import { F16_NAN } from '../arrays/blank.js';
-import { openForReading, readAt, shown } from '../arrays/bytes.js';
 import { type ArraySpec, rowBytes, rowLength } from '../arrays/spec.js';
+import { openForReading, readAt, shown } from '../files/read.js';
 import { printable } from '../printable.js';
 
 export interface Column {
@@ -24,7 +24,7 @@ export interface Column {
   readonly nullable: boolean;
 }
 
-export type Cell = string | number | boolean | null;
+export type ParquetCell = string | number | boolean | null;
 
 export interface Table {
   readonly columns: readonly Column[];
@@ -36,7 +36,7 @@ export interface Table {
 /** Some rows, one after the other. */
 export interface Batch {
   /** A row's cells in the order of the columns. */
-  readonly cells: readonly (readonly Cell[])[];
+  readonly cells: readonly (readonly ParquetCell[])[];
   /** Each array's numbers of all rows, row-major; half floats as their bits. */
   readonly arrays: readonly (Float32Array | Uint16Array)[];
   /** The rows that have no numbers: null in the file, whatever the arrays hold; NaN when read. */
@@ -233,7 +233,7 @@ function bitmapOf(blank: readonly boolean[]): { readonly bitmap: Uint8Array; rea
   return { bitmap, count };
 }
 
-function toArrow(column: Column, cell: Cell | undefined): Exclude<Cell, undefined> | bigint {
+function toArrow(column: Column, cell: ParquetCell | undefined): Exclude<ParquetCell, undefined> | bigint {
   if (!fits(column, cell)) {
     throw internal(`Expected ${column.type} for the column ${column.name} but received ${shown(cell)}.`);
   }
@@ -242,7 +242,7 @@ function toArrow(column: Column, cell: Cell | undefined): Exclude<Cell, undefine
 
 const MAX_INT32 = 2 ** 31;
 
-function fits({ type, nullable }: Column, cell: unknown): cell is Cell {
+function fits({ type, nullable }: Column, cell: unknown): cell is ParquetCell {
   if (cell === null) return nullable;
   switch (type) {
     case 'string':
@@ -373,7 +373,7 @@ function batchOf({ batches }: Arrow.Table, { columns, arrays }: Table): Batch {
   const { numRows } = records;
   const parts = records.data.children;
   const scalars = columns.map((column, i) => cellsOf(column, parts[i] as Arrow.Data));
-  const cells = Array.from({ length: numRows }, (_, row) => scalars.map((values) => values[row] as Cell));
+  const cells = Array.from({ length: numRows }, (_, row) => scalars.map((values) => values[row] as ParquetCell));
   const lists = parts.slice(columns.length);
   const blank = Array.from({ length: numRows }, (_, row) => lists[0]?.getValid(row) === false);
   const numbers = arrays.map((spec, i) => numbersOf(spec, lists[i] as Arrow.Data, blank));
@@ -389,10 +389,10 @@ function numbersOf(spec: ArraySpec, { children: [child] }: Arrow.Data, blank: re
   return numbers;
 }
 
-function cellsOf(column: Column, data: Arrow.Data): Cell[] {
+function cellsOf(column: Column, data: Arrow.Data): ParquetCell[] {
   return Array.from({ length: data.length }, (_, row) => fromArrow(column, data, row));
 }
-function fromArrow({ type }: Column, data: Arrow.Data, row: number): Cell {
+function fromArrow({ type }: Column, data: Arrow.Data, row: number): ParquetCell {
   if (!data.getValid(row)) return null;
   const { values, valueOffsets } = data;
   switch (type) {

@@ -1,7 +1,6 @@
 /** What one image's result is, before it becomes bytes: the contract that the writers and the tests share. */
 
 import type { ImageErrorCode } from '../../errors.js';
-import type { EarlierRow } from '../store/source.js';
 
 /** One class of one image's top-k. */
 export interface Prediction {
@@ -23,7 +22,7 @@ export interface RowBase {
   readonly path: string;
   /** Position in the input order, from 0. */
   readonly index: number;
-  /** Size and time of the file when it was read, by which a later run knows it again; see image/identity.ts. */
+  /** Size and time of the file when it was read, by which a later run knows it again; see images/list/identity.ts. */
   readonly identity: string;
 }
 
@@ -53,12 +52,6 @@ export interface ClassifiedRow extends RowBase {
   /** At most k, best first; fewer where `--threshold` cut the list. */
   readonly top: readonly Prediction[];
 }
-
-/** The place of a row that an earlier run has written: its bytes are copied. */
-export type KeptRow = RowBase & { readonly kept: EarlierRow } & (
-    | { readonly status: 'ok' }
-    | Pick<FailedRow, 'status' | 'error'>
-  );
 
 export type ClassifyRow = ClassifiedRow | FailedRow;
 

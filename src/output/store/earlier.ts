@@ -5,9 +5,9 @@ import { basename, dirname, join } from 'node:path';
 import { usageError } from '../../errors.js';
 import { Scratch } from '../files/scratch.js';
 import { isTrial } from '../files/trial.js';
-import { runRecordPath } from '../run-record.js';
 import { differences, type Journal, type JournalHeader, readJournal, type Settings, stateOfWriter } from './journal.js';
 import { attemptFiles, finalsOf, journalPath, type Layout } from './layout.js';
+import { runRecordPath } from './run-record.js';
 import { type EarlierRow, existing, openSource, type Source, soundRows } from './source.js';
 
 /** What an attempt left behind, by its journal. */

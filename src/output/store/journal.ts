@@ -12,9 +12,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { createInterface } from 'node:readline';
 import { type ProcessIdentity, stateOf, thisProcess } from '../../process.js';
-import { readAt } from '../arrays/bytes.js';
 import { type ArraySpec, isArraySpec } from '../arrays/spec.js';
-import { openRegularFile } from '../files/regular-file.js';
+import { openRegularFile, readAt } from '../files/read.js';
 
 /** Raised when a journal of before can no longer be continued. */
 export const JOURNAL_VERSION = 1;
@@ -68,7 +67,7 @@ export interface JournalRow {
   readonly path: string;
   /** Position in the whole input, from 0. */
   readonly index: number;
-  /** Size and time of the image when it was read, see image/identity.ts. */
+  /** Size and time of the image when it was read, see images/list/identity.ts. */
   readonly identity: string;
   /** Present for an image that failed. */
   readonly error?: { readonly code: string; readonly message: string };

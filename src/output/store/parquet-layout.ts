@@ -6,13 +6,13 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { ExitCode, RunError } from '../../errors.js';
-import { openForReading, readAt } from '../arrays/bytes.js';
 import { NPY_HEADER_BYTES, npyHeader } from '../arrays/npy.js';
 import { type ArraySpec, rowBytes, type StoredRows } from '../arrays/spec.js';
+import { openForReading, readAt } from '../files/read.js';
 import type { Scratch } from '../files/scratch.js';
 import type { RowEncoder } from '../rows/encoder.js';
 import { shortestFloat32 } from '../rows/numbers.js';
-import { type Batch, type Cell, type Column, readParquet, rowsPerGroup, writeParquet } from '../rows/parquet.js';
+import { type Batch, type Column, type ParquetCell, readParquet, rowsPerGroup, writeParquet } from '../rows/parquet.js';
 import type { ExtractRow } from '../rows/records.js';
 import type { Layout, Spools, Unpacked } from './layout.js';
 
@@ -42,7 +42,10 @@ export function parquetText(): RowEncoder<ExtractRow> {
 }
 
 /** The lines that `parquetLayout` makes a table of. The cells of a row are in the order of the columns. */
-export function tableText<Row>(columns: readonly Column[], toCells: (row: Row) => readonly Cell[]): RowEncoder<Row> {
+export function tableText<Row>(
+  columns: readonly Column[],
+  toCells: (row: Row) => readonly ParquetCell[],
+): RowEncoder<Row> {
   return {
     header: () => '',
     encode: (rows) => rows.map((row) => lineOf(columns, toCells(row))).join(''),
@@ -50,7 +53,7 @@ export function tableText<Row>(columns: readonly Column[], toCells: (row: Row) =
 }
 
 /** What comes back from the table is the same line: float32 as its shortest decimal, text as UTF-8 can hold it. */
-function lineOf(columns: readonly Column[], cells: readonly Cell[]): string {
+function lineOf(columns: readonly Column[], cells: readonly ParquetCell[]): string {
   const stored = columns.map(({ type }, i) => {
     const cell = cells[i] ?? null;
     if (type === 'float' && typeof cell === 'number') return shortestFloat32(Math.fround(cell));
@@ -97,7 +100,7 @@ interface Move {
 
 /** Throws on text that is no row of this path and index. */
 function reindexed(columns: readonly Column[], text: Buffer, { path, from, to }: Move): Buffer {
-  const cells = JSON.parse(text.toString()) as Cell[];
+  const cells = JSON.parse(text.toString()) as ParquetCell[];
   const at = (name: string) => columns.findIndex((column) => column.name === name);
   if (cells[at(INDEX)] !== from || (at(PATH) >= 0 && cells[at(PATH)] !== wellFormed(path))) {
     throw new Error(`Expected the row of ${path} at ${from}.`);
@@ -134,11 +137,11 @@ async function* batchesOf(
   }
 }
 
-async function* linesOf({ text, textStart }: Spools): AsyncGenerator<readonly Cell[]> {
+async function* linesOf({ text, textStart }: Spools): AsyncGenerator<readonly ParquetCell[]> {
   const { handle } = await openForReading(text, 'rows');
   try {
     const input = handle.createReadStream({ start: textStart, autoClose: false });
-    for await (const line of createInterface({ input, crlfDelay: 0 })) yield JSON.parse(line) as Cell[];
+    for await (const line of createInterface({ input, crlfDelay: 0 })) yield JSON.parse(line) as ParquetCell[];
   } finally {
     await handle.close();
   }

@@ -11,11 +11,12 @@ import { dirname } from 'node:path';
 import { ExitCode, RunError } from '../../errors.js';
 import { NPY_HEADER_BYTES } from '../arrays/npy.js';
 import { publish, syncFolder } from '../files/atomic.js';
+import { exists } from '../files/exists.js';
 import { sameBytes } from '../files/pieces.js';
 import { reasonOf } from '../sink.js';
 import { readHeader } from './journal.js';
 import { attemptFiles, finalsOf, journalPath, type Layout } from './layout.js';
-import { allOf, exists, type OpenSpools, restore, type Spool } from './spools.js';
+import { allOf, type OpenSpools, restore, type Spool } from './spools.js';
 
 export interface Attempt {
   readonly layout: Layout;

@@ -1,7 +1,7 @@
 /** Bytes of a file by place, read in large pieces: rows are asked for mostly in their order. */
 
 import type { FileHandle } from 'node:fs/promises';
-import { openRegularFile } from '../files/regular-file.js';
+import { openRegularFile } from '../files/read.js';
 
 /** Bytes a read, at least. */
 const PIECE_BYTES = 1 << 20;

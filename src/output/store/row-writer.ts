@@ -1,8 +1,9 @@
 /** Rows to where they go: a stream that others read, or an output that appears whole. */
 
 import type { RowEncoder } from '../rows/encoder.js';
-import type { FailedRow, KeptRow, RowBase } from '../rows/records.js';
+import type { FailedRow, RowBase } from '../rows/records.js';
 import type { Sink } from '../sink.js';
+import type { KeptRow } from './kept-row.js';
 import type { Store, StoreRow } from './store.js';
 
 export interface RowWriter<Row> {

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { RunError } from '../../errors.js';
 import { NPY_HEADER_BYTES, readNpy } from '../arrays/npy.js';
 import { isSameSpec, rowBytes, type StoredRows } from '../arrays/spec.js';
+import { isFile } from '../files/exists.js';
 import type { Scratch } from '../files/scratch.js';
 import { outputFailed } from '../sink.js';
 import { type Journal, type JournalRow, rowHash } from './journal.js';
@@ -42,7 +43,7 @@ export async function openSource(
   signal?: AbortSignal,
 ): Promise<Source | undefined> {
   const names = attemptFiles(layout, journal.header.attempt);
-  const isPartial = await exists(names.text);
+  const isPartial = await isFile(names.text);
   const unpacked = isPartial ? undefined : await unpackedOf(layout, scratch, signal);
   const { textStart } = journal.header;
   const rows = journal.rows.length;
@@ -152,13 +153,6 @@ export async function* soundRows(source: Source): AsyncGenerator<EarlierRow> {
 
 /** The first of these files that is there. */
 export async function existing(files: readonly string[]): Promise<string | undefined> {
-  for (const file of files) if (await exists(file)) return file;
+  for (const file of files) if (await isFile(file)) return file;
   return undefined;
-}
-
-async function exists(file: string): Promise<boolean> {
-  return stat(file).then(
-    (found) => found.isFile(),
-    () => false,
-  );
 }

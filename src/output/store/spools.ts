@@ -1,6 +1,7 @@
 /** The growing files of one attempt. */
 
-import { access, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { exists } from '../files/exists.js';
 import { copyTo } from '../files/pieces.js';
 
 /** A file that only grows; open for reading too, since somebody may delete its name. */
@@ -35,11 +36,4 @@ export async function writeAt(handle: FileHandle, bytes: Uint8Array, position: n
 /** Writes a spool again whose name somebody has deleted: as long as it is open, the system keeps what it holds. */
 export async function restore({ path, handle }: Spool): Promise<void> {
   if (!(await exists(path))) await copyTo(handle, path);
-}
-
-export async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -12,6 +12,7 @@ import { ExitCode, RunError, usageError } from '../../errors.js';
 import { blankRow } from '../arrays/blank.js';
 import { npyHeader } from '../arrays/npy.js';
 import type { ArraySpec } from '../arrays/spec.js';
+import { exists } from '../files/exists.js';
 import { outputFailed, writingReason } from '../sink.js';
 import {
   JOURNAL_VERSION,
@@ -25,7 +26,7 @@ import {
 import { attemptFiles, finalsOf, type Layout } from './layout.js';
 import { publishAttempt } from './publishing.js';
 import type { EarlierRow } from './source.js';
-import { allOf, append, exists, type OpenSpools, restore, type Spool, writeAt } from './spools.js';
+import { allOf, append, type OpenSpools, restore, type Spool, writeAt } from './spools.js';
 
 /** One row as it is stored: computed now, or taken from an earlier attempt. */
 export type StoreRow = { readonly path: string; readonly index: number } & (

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { type ImageSource, loadWithDetails } from '../../images/load.js';
-import { withoutCompression } from '../../images/pixels/samples.js';
+import { withoutCompression } from '../../images/pixels/sample-photo.js';
 import { mapOrdered } from '../../stream.js';
 import type { DecodeJob, Photo } from './jobs.js';
 import { Meter } from './meter.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ImageError } from '../../errors.js';
 import type { ImageList } from '../../images/list/find.js';
-import { samplePhoto } from '../../images/pixels/samples.js';
+import { samplePhoto } from '../../images/pixels/sample-photo.js';
 import { untilAborted } from '../../stream.js';
 import type { Photo } from './jobs.js';
 

@@ -6,7 +6,7 @@ import { type LoadOptions, loadWithDetails } from '../../images/load.js';
 import { availableThreads } from '../../machine/cpu.js';
 import { type OpenOptions, openModel } from '../../models/open.js';
 import { openExported, openSession } from '../../models/run-export.js';
-import { type Agreement, AgreementSum } from '../../output/compared.js';
+import { type Agreement, AgreementSum } from '../../output/rows/compared.js';
 import { differences } from './compare.js';
 import { type ExportedModel, outputLayers } from './export.js';
 

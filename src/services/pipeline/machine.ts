@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { engineVersions } from '../../engine/versions.js';
 import { decoderVersions } from '../../images/pixels/versions.js';
 import { cpuFeatures } from '../../machine/cpu.js';
-import type { Machine } from '../../output/run-record.js';
+import type { Machine } from '../../output/store/run-record.js';
 
 /** Loads nothing native but sharp, which the run has loaded already. */
 export async function describeMachine(): Promise<Machine> {

@@ -2,7 +2,8 @@
 
 import { ExitCode } from '../../errors.js';
 import type { ModelCard } from '../../network/card.js';
-import type { FailedRow, KeptRow } from '../../output/rows/records.js';
+import type { FailedRow } from '../../output/rows/records.js';
+import type { KeptRow } from '../../output/store/kept-row.js';
 import type { RunSettings } from './settings.js';
 
 /** What the rows of a run depend on, besides its own flags. */

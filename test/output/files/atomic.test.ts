@@ -1,20 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkOutput, openDevice, publish, writeAtomically } from '../../../src/output/files/atomic.js';
+import { publish, writeAtomically } from '../../../src/output/files/atomic.js';
 
 let folder: string;
 const at = (name: string) => join(folder, name);
@@ -78,85 +66,6 @@ describe('publish', () => {
     writeFileSync(at('a.csv'), 'them\n');
     await expect(publish(at('a.partial'), at('a.csv'), force)).rejects.toMatchObject({ code: 'ENOENT' });
     expect(read('a.csv')).toBe('them\n');
-  });
-});
-
-describe('checkOutput', () => {
-  it('creates nothing', async () => {
-    await checkOutput(at('a.csv'), { force: false });
-    expect(readdirSync(folder)).toEqual([]);
-  });
-
-  it('refuses an existing file, also through a link, but not with force', async () => {
-    writeFileSync(at('a.csv'), 'old\n');
-    symlinkSync(at('a.csv'), at('link.csv'));
-    for (const name of ['a.csv', 'link.csv']) {
-      await expect(checkOutput(at(name), { force: false })).rejects.toMatchObject({
-        code: 'OUTPUT_EXISTS',
-        exitCode: 2,
-      });
-      await checkOutput(at(name), { force: true });
-    }
-    expect(read('a.csv')).toBe('old\n');
-  });
-
-  it('names a folder that is missing, a folder in place of a file, a file in place of a folder', async () => {
-    mkdirSync(at('d'));
-    writeFileSync(at('f'), '');
-    for (const force of [false, true]) {
-      const refused = (file: string) => expect(checkOutput(at(file), { force })).rejects;
-      await refused('no/a.csv').toMatchObject({ exitCode: 2, message: expect.stringContaining('does not exist') });
-      await refused('d').toMatchObject({ exitCode: 2, message: expect.stringContaining('is a folder') });
-      await refused('f/a.csv').toMatchObject({ exitCode: 2, message: expect.stringContaining('is a file') });
-    }
-  });
-
-  it.skipIf(process.getuid?.() === 0)('names a folder that cannot be written to', async () => {
-    mkdirSync(at('d'));
-    chmodSync(at('d'), 0o500);
-    await expect(checkOutput(at('d/a.csv'), { force: false })).rejects.toMatchObject({
-      exitCode: 2,
-      message: expect.stringContaining('permission is denied'),
-    });
-  });
-
-  it('lets a device be', async () => {
-    await checkOutput('/dev/null', { force: false });
-  });
-});
-
-describe('openDevice', () => {
-  it('is for devices and pipes, not for what is a file or is to become one', async () => {
-    writeFileSync(at('a.csv'), 'old\n');
-    expect(await openDevice(at('a.csv'))).toBeUndefined();
-    expect(await openDevice(at('new.csv'))).toBeUndefined();
-    expect(readdirSync(folder)).toEqual(['a.csv']);
-    expect(read('a.csv')).toBe('old\n');
-  });
-
-  it.skipIf(process.platform !== 'linux')('says before the first row that a device is full: exit 1', async () => {
-    await expect(openDevice('/dev/full')).rejects.toMatchObject({
-      code: 'OUTPUT_FAILED',
-      exitCode: 1,
-      message: 'Expected to write /dev/full but no space is left on the device.',
-    });
-  });
-
-  it('writes into a device instead of replacing it', async () => {
-    const sink = await openDevice('/dev/null');
-    await sink?.write('row\n');
-    await sink?.finish();
-    expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
-  });
-
-  it('writes rows into a pipe as they come', async () => {
-    execFileSync('mkfifo', [at('pipe')]);
-    const reading = readFile(at('pipe'), 'utf8');
-    const sink = await openDevice(at('pipe'));
-    await sink?.write('one\n');
-    await sink?.write('two\n');
-    await sink?.finish();
-    expect(await reading).toBe('one\ntwo\n');
   });
 });
 

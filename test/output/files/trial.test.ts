@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { checkOutput } from '../../../src/output/files/atomic.js';
+import { checkOutput } from '../../../src/output/files/check-output.js';
 import { isTrial, tryFolder } from '../../../src/output/files/trial.js';
 
 let folder: string;

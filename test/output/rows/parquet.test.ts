@@ -6,8 +6,8 @@ import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import type { ArraySpec } from '../../../src/output/arrays/spec.js';
 import {
   type Batch,
-  type Cell,
   type Column,
+  type ParquetCell,
   readParquet,
   rowsPerGroup,
   writeParquet,
@@ -39,7 +39,7 @@ const PATHS = ['a.jpg', '', '\ufeffbom.jpg', 'é/日本/😀.jpg', 'x\n"y",\u001
 
 function rowsFrom(start: number, count: number): Batch {
   const rows = Array.from({ length: count }, (_, i) => start + i);
-  const cells = rows.map((row): Cell[] => [
+  const cells = rows.map((row): ParquetCell[] => [
     `${PATHS[row % PATHS.length]}${row < PATHS.length ? '' : row}`,
     row === 1 ? Number.MAX_SAFE_INTEGER : row,
     row % 3 === 0 ? null : row - 2 ** 31,

@@ -5,7 +5,7 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { NPY_HEADER_BYTES, readNpy } from '../../../src/output/arrays/npy.js';
 import type { ArraySpec } from '../../../src/output/arrays/spec.js';
 import { Scratch } from '../../../src/output/files/scratch.js';
-import { type Cell, type Column, readParquet } from '../../../src/output/rows/parquet.js';
+import { type Column, type ParquetCell, readParquet } from '../../../src/output/rows/parquet.js';
 import type { ExtractRow } from '../../../src/output/rows/records.js';
 import { Earlier } from '../../../src/output/store/earlier.js';
 import { journalPath, type Layout } from '../../../src/output/store/layout.js';
@@ -230,7 +230,7 @@ describe('the text of rows', () => {
     { name: 'prob', type: 'float', nullable: true },
     { name: 'gray', type: 'bool', nullable: true },
   ];
-  const lines = tableText(columns, (cells: readonly Cell[]) => cells);
+  const lines = tableText(columns, (cells: readonly ParquetCell[]) => cells);
 
   test('is one line a row, for readers that end lines at U+2028 too', () => {
     expect(lines.header()).toBe('');

@@ -6,7 +6,7 @@
 
 import { decode } from 'bmp-ts';
 import { ImageError } from '../../../errors.js';
-import { CHANNELS, type Size } from '../geometry.js';
+import { CHANNELS, type Size } from '../rgb/geometry.js';
 
 /** Of Windows: versions 3, 3 with masks, 3 with a mask for alpha, 4 and 5. */
 const HEADERS: readonly number[] = [40, 52, 56, 108, 124];

@@ -5,7 +5,7 @@
  */
 
 import type { Region } from 'sharp';
-import { CHANNELS, type Size } from '../geometry.js';
+import { CHANNELS, type Size } from '../rgb/geometry.js';
 import { unpackLzw } from './lzw.js';
 
 /** Signature, canvas (2 × 2 bytes), flags, background index, aspect ratio. */

@@ -1,7 +1,7 @@
 /** The chunks of a PNG around its pixels, as Pillow checks them (src/PIL/PngImagePlugin.py); libpng lets more pass. */
 
 import zlib from 'node:zlib';
-import { CHANNELS } from '../geometry.js';
+import { CHANNELS } from '../rgb/geometry.js';
 
 /** Signature. */
 const START = 8;

@@ -1,15 +1,15 @@
 /** The passes in JavaScript, which take five times as long as `vector-passes.ts`. */
 
-import { CHANNELS } from '../geometry.js';
-import type { Passes } from './resample.js';
-import { PRECISION_BITS, spanOf, widthOf } from './taps.js';
+import { CHANNELS } from '../rgb/geometry.js';
+import type { Passes } from './passes.js';
+import { PRECISION_BITS, sourceRange, widthOf } from './taps.js';
 
 const HALF = 2 ** (PRECISION_BITS - 1);
 
 export const plainPasses: Passes = {
   rows(pixels, taps, result) {
     const { first, count, weights, most } = taps;
-    const { start } = spanOf(taps);
+    const { start } = sourceRange(taps);
     const stride = widthOf(taps) * CHANNELS;
     let target = 0;
     for (let row = 0; row < pixels.length; row += stride) {
@@ -33,7 +33,7 @@ export const plainPasses: Passes = {
   },
   columns(pixels, taps, stride, result) {
     const { first, count, weights, most } = taps;
-    const { start } = spanOf(taps);
+    const { start } = sourceRange(taps);
     const sums = new Int32Array(stride);
     for (let row = 0; row < first.length; row += 1) {
       sums.fill(HALF);

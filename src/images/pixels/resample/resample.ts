@@ -4,20 +4,22 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { CHANNELS } from '../geometry.js';
+import { CHANNELS } from '../rgb/geometry.js';
+import type { Passes } from './passes.js';
 import { plainPasses } from './plain-passes.js';
-import { type Axis, type Taps, tapsOf, widthOf } from './taps.js';
+import { type Axis, type Taps, widthOf } from './taps.js';
 import { vectorPasses } from './vector-passes.js';
 
-export interface Passes {
-  /** Horizontal: RGB rows of the span of `taps` become rows of one pixel for each of `taps`. */
-  rows(pixels: Uint8Array, taps: Taps, result: Uint8Array): void;
-  /** Vertical: rows of `stride` bytes, as many as the span of `taps` has, become one for each of `taps`. */
-  columns(pixels: Uint8Array, taps: Taps, stride: number, result: Uint8Array): void;
-}
+let best: Passes | undefined;
 
-/** With `ulimit -v` those in vectors would take the addresses that the network needs. */
-const best = isAddressSpaceLimited() ? plainPasses : vectorPasses();
+/**
+ * The fastest passes that there are, made when they are first asked for. With `ulimit -v` those in vectors would take the
+ * addresses that the network needs.
+ */
+export function bestPasses(): Passes {
+  best ??= isAddressSpaceLimited() ? plainPasses : vectorPasses();
+  return best;
+}
 
 function isAddressSpaceLimited(): boolean {
   try {
@@ -28,11 +30,11 @@ function isAddressSpaceLimited(): boolean {
 }
 
 /**
- * The wanted part of a resized image: `pixels` are RGB rows of the source's `sourceSpan(x)` by `sourceSpan(y)`; the result
- * is `y.length` rows of `x.length` RGB pixels.
+ * The wanted part of a resized image: `pixels` are RGB rows of those pixels of the source that the taps `across` and `down`
+ * depend on (`sourceRange`); the result is a row for each of `down` of an RGB pixel for each of `across`.
  */
-export function resample(pixels: Uint8Array, x: Axis, y: Axis, passes: Passes = best): Uint8Array {
-  const [across, down] = [tapsOf(x), tapsOf(y)];
+export function resample(pixels: Uint8Array, across: Taps, down: Taps, passes: Passes): Uint8Array {
+  const [x, y] = [across.axis, down.axis];
   const result = new Uint8Array(y.length * x.length * CHANNELS);
   if (isDownFirst(x, y)) {
     const stride = widthOf(across) * CHANNELS;

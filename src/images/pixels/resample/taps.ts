@@ -13,7 +13,7 @@ export interface Axis {
 }
 
 /** Source pixels that a stretch of the result depends on: `start` included, `end` not. */
-export interface Span {
+export interface PixelRange {
   readonly start: number;
   readonly end: number;
 }
@@ -24,6 +24,7 @@ const ONE = 2 ** PRECISION_BITS;
 
 /** The filter of each wanted pixel: `count[i]` weights from the source pixel `first[i]` on. */
 export interface Taps {
+  readonly axis: Axis;
   readonly first: Int32Array;
   readonly count: Int32Array;
   /** Fixed point; those of pixel i begin at i * `most`. */
@@ -31,24 +32,21 @@ export interface Taps {
   readonly most: number;
 }
 
-export function sourceSpan(axis: Axis): Span {
-  return spanOf(tapsOf(axis));
-}
-
-/** What all of `taps` together depend on. */
-export function spanOf({ first, count }: Taps): Span {
+/** The source pixels that all of `taps` together depend on. */
+export function sourceRange({ first, count }: Taps): PixelRange {
   const last = first.length - 1;
   return { start: first[0] as number, end: (first[last] as number) + (count[last] as number) };
 }
 
-/** Pixels that all of `taps` together depend on. */
+/** The number of source pixels that all of `taps` together depend on. */
 export function widthOf(taps: Taps): number {
-  const { start, end } = spanOf(taps);
+  const { start, end } = sourceRange(taps);
   return end - start;
 }
 
 /** `precompute_coeffs` and `normalize_coeffs_8bpc` with the triangle filter, whose support is 1 in the larger grid. */
-export function tapsOf({ from, to, offset, length }: Axis): Taps {
+export function tapsOf(axis: Axis): Taps {
+  const { from, to, offset, length } = axis;
   const scale = from / to;
   const support = Math.max(1, scale);
   const perPixel = 1 / support; // a product, as in Pillow: a quotient may round to another weight
@@ -73,7 +71,7 @@ export function tapsOf({ from, to, offset, length }: Axis): Taps {
     first[i] = start;
     count[i] = end - start;
   }
-  return { first, count, weights, most };
+  return { axis, first, count, weights, most };
 }
 
 function triangle(x: number): number {

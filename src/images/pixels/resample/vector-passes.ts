@@ -4,9 +4,9 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { CHANNELS } from '../geometry.js';
-import type { Passes } from './resample.js';
-import { spanOf, type Taps, widthOf } from './taps.js';
+import { CHANNELS } from '../rgb/geometry.js';
+import type { Passes } from './passes.js';
+import { sourceRange, type Taps, widthOf } from './taps.js';
 
 /** The horizontal pass takes so many rows at a time. */
 const ROWS = 4;
@@ -145,7 +145,7 @@ interface Filter {
 
 /** `step` bytes lie between one source pixel and the next. */
 function filterOf(taps: Taps, step: number): Filter {
-  const { start } = spanOf(taps);
+  const { start } = sourceRange(taps);
   const pairs = Math.ceil(Math.max(...taps.count) / 2);
   const first = taps.first.map((pixel) => (pixel - start) * step);
   const weights = new Int32Array(first.length * pairs * 2);

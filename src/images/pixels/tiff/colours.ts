@@ -4,7 +4,7 @@
  */
 
 import { ImageError } from '../../../errors.js';
-import type { TiffDirectory } from './directory.js';
+import type { TiffDirectory } from '../../ifd/directory.js';
 import { Compression, isCcitt, PHOTOMETRIC_NAMES, Photometric, SampleFormat, Tag } from './tags.js';
 
 export interface Colours {

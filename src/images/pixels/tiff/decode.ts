@@ -1,6 +1,6 @@
 /** A TIFF file's first picture as RGB, as Pillow reads it. */
 
-import { CHANNELS } from '../geometry.js';
+import { CHANNELS } from '../rgb/geometry.js';
 import type { Colours } from './colours.js';
 import type { TiffLayout } from './layout.js';
 import { type Convert, converterOf } from './pixels.js';
@@ -9,8 +9,8 @@ import {
   decodedSegments,
   isDecodedToBytes,
   isInBlocks,
-  type Part,
   placeOf,
+  type Rectangle,
   segmentShape,
 } from './segments.js';
 import { Compression } from './tags.js';
@@ -20,7 +20,7 @@ import { blocksToRgb } from './ycbcr.js';
  * The pixels of a part of the picture, as stored, RGB, row by row. All of the picture is decoded: whether a file is whole
  * does not depend on the part that is wanted. Rejects with an Error where anything is damaged or missing.
  */
-export async function decodeTiff(file: Uint8Array, layout: TiffLayout, wanted: Part): Promise<Uint8Array> {
+export async function decodeTiff(file: Uint8Array, layout: TiffLayout, wanted: Rectangle): Promise<Uint8Array> {
   const colours = decodedColours(layout);
   if (isPlainRgb(colours) && canCutColumns(layout)) return await decodeColumns(file, layout, wanted);
   const { segmentBytes } = segmentShape(layout);
@@ -35,7 +35,7 @@ export async function decodeTiff(file: Uint8Array, layout: TiffLayout, wanted: P
 }
 
 /** Strips of RGB, as of most photographs: what is decoded are the wanted columns already, and nothing is converted. */
-async function decodeColumns(file: Uint8Array, layout: TiffLayout, wanted: Part): Promise<Uint8Array> {
+async function decodeColumns(file: Uint8Array, layout: TiffLayout, wanted: Rectangle): Promise<Uint8Array> {
   const stride = wanted.width * CHANNELS;
   let rgb: Uint8Array | undefined;
   for await (const { first, stored } of decodedSegments(file, layout, wanted)) {
@@ -56,7 +56,7 @@ async function decodeColumns(file: Uint8Array, layout: TiffLayout, wanted: Part)
 
 interface Target {
   readonly layout: TiffLayout;
-  readonly wanted: Part;
+  readonly wanted: Rectangle;
   readonly convert: Convert;
   readonly rgb: Uint8Array;
 }
@@ -79,7 +79,7 @@ function placeSegment(stored: Uint8Array, segment: number, { layout, wanted, con
   }
 }
 
-function intersection(a: Part, b: Part): Part {
+function intersection(a: Rectangle, b: Rectangle): Rectangle {
   const [left, top] = [Math.max(a.left, b.left), Math.max(a.top, b.top)];
   return {
     left,

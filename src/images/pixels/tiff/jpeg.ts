@@ -1,6 +1,6 @@
 /** What the frame of a JPEG strip or tile says (ITU-T T.81, annex B), of which libtiff only warns. */
 
-import type { Size } from '../geometry.js';
+import type { Size } from '../rgb/geometry.js';
 
 export interface JpegFrame extends Size {
   readonly progressive: boolean;

@@ -1,9 +1,9 @@
 /** What the first directory of a TIFF file says about its pixels: where they are, and how they are to be read. */
 
 import { ImageError } from '../../../errors.js';
-import type { Size } from '../geometry.js';
+import { type TiffDirectory, wholeDirectory } from '../../ifd/directory.js';
+import type { Size } from '../rgb/geometry.js';
 import { type Colours, coloursOf } from './colours.js';
-import { TiffDirectory } from './directory.js';
 import { COMPRESSION_NAMES, Compression, isCcitt, Photometric, SampleFormat, Tag } from './tags.js';
 
 export interface TiffLayout extends Size {
@@ -57,7 +57,7 @@ const WITH_PREDICTOR: ReadonlySet<number> = new Set([Compression.Lzw, Compressio
  *   Error where the directory is damaged.
  */
 export function readLayout(file: Uint8Array): TiffLayout {
-  const directory = new TiffDirectory(file);
+  const directory = wholeDirectory(file);
   const width = directory.number(Tag.ImageWidth) ?? 0;
   const height = directory.number(Tag.ImageLength) ?? 0;
   if (width <= 0 || height <= 0) throw new Error('the directory has no size of the image');
@@ -74,7 +74,7 @@ export function readLayout(file: Uint8Array): TiffLayout {
     fillOrder: directory.number(Tag.FillOrder) ?? 1,
     colours,
     planes,
-    grid: gridOf(directory, { width, height }, planes, compression),
+    grid: gridOf(directory, file.length, { width, height }, planes, compression),
     codecTags: codecTagsOf(directory, compression),
     jpegTables: compression === Compression.Jpeg ? directory.bytes(Tag.JpegTables, MAX_TABLE_BYTES) : undefined,
   };
@@ -104,7 +104,7 @@ function predictorOf(directory: TiffDirectory, compression: number, { bits, form
   );
 }
 
-function gridOf(directory: TiffDirectory, image: Size, planes: number, compression: number): Grid {
+function gridOf(directory: TiffDirectory, fileBytes: number, image: Size, planes: number, compression: number): Grid {
   const strips = directory.has(Tag.StripOffsets);
   if (strips === directory.has(Tag.TileWidth)) throw new Error('the directory has not either strips or tiles');
   const rows = Math.min(directory.number(Tag.RowsPerStrip) ?? image.height, image.height);
@@ -127,7 +127,7 @@ function gridOf(directory: TiffDirectory, image: Size, planes: number, compressi
   if (!isEncoded && directory.count(offsetTag) !== needed) throw new Error('there are too many strips or tiles');
   // As for libtiff, one strip of an unknown length ends with the file.
   const isOpenEnded = isEncoded && needed === 1 && (directory.numbers(countTag, 1)?.[0] ?? 0) === 0;
-  const encoded = () => (isOpenEnded ? [directory.fileBytes - (offsets[0] as number)] : read(countTag));
+  const encoded = () => (isOpenEnded ? [fileBytes - (offsets[0] as number)] : read(countTag));
   return {
     padded: !strips,
     width,

@@ -2,8 +2,8 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { readAll } from '../../files/read.js';
-import { checkSize } from '../limits.js';
-import { TiffDirectory } from './directory.js';
+import { openTiff, wholeDirectory } from '../../ifd/directory.js';
+import { checkSize } from '../rgb/limits.js';
 import { Tag } from './tags.js';
 
 /** Smaller files are soon read, and say it themselves. In bytes. */
@@ -23,10 +23,8 @@ const HEADER_BYTES = 16;
 export async function checkLargeTiff(handle: FileHandle, size: number, maxPixels: number): Promise<void> {
   if (size < LARGE_BYTES) return;
   const header = await readAll(handle, HEADER_BYTES);
-  const order = header.toString('latin1', 0, 2);
-  if (order !== 'II' && order !== 'MM') return;
-  const start = TiffDirectory.startOf(header);
-  if (start >= size) return;
+  const start = openTiff(header)?.first;
+  if (start === undefined || start >= size) return;
   const picture = sizeIn(header, await readAll(handle, DIRECTORY_BYTES, start));
   if (picture !== undefined) checkSize(picture, maxPixels);
 }
@@ -34,7 +32,7 @@ export async function checkLargeTiff(handle: FileHandle, size: number, maxPixels
 /** Of a directory that is read without the file around it: numbers of one value stand in the directory itself. */
 function sizeIn(header: Buffer, bytes: Buffer): { width: number; height: number } | undefined {
   try {
-    const directory = new TiffDirectory(Buffer.concat([header, bytes]), HEADER_BYTES);
+    const directory = wholeDirectory(Buffer.concat([header, bytes]), HEADER_BYTES);
     const width = directory.number(Tag.ImageWidth);
     const height = directory.number(Tag.ImageLength);
     return width === undefined || height === undefined ? undefined : { width, height };

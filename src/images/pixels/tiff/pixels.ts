@@ -1,7 +1,7 @@
 /** Rows of stored samples to rows of RGB, with Pillow's arithmetic; transparency is laid over white. */
 
-import { inksToRgb, overWhite } from '../blend.js';
-import { CHANNELS } from '../geometry.js';
+import { inksToRgb, overWhite } from '../rgb/blend.js';
+import { CHANNELS } from '../rgb/geometry.js';
 import type { Colours } from './colours.js';
 import type { TiffLayout } from './layout.js';
 import { unpackerOf } from './samples.js';

@@ -1,6 +1,6 @@
 /** The strips or tiles of a TIFF file, decoded, a group of them at a time: stored bytes, with differences undone. */
 
-import type { Size } from '../geometry.js';
+import type { Size } from '../rgb/geometry.js';
 import { type JpegFrame, readFrame } from './jpeg.js';
 import type { TiffLayout } from './layout.js';
 import { addFloatNeighbours, addNeighbours } from './predictor.js';
@@ -40,7 +40,7 @@ export interface SegmentShape {
 }
 
 /** A rectangle, in pixels of the stored picture. */
-export interface Part extends Size {
+export interface Rectangle extends Size {
   readonly left: number;
   readonly top: number;
 }
@@ -62,7 +62,7 @@ export function segmentShape(layout: TiffLayout): SegmentShape {
 }
 
 /** Where a segment lies; the last ones may go on beyond the picture. */
-export function placeOf({ grid }: TiffLayout, segment: number): Part {
+export function placeOf({ grid }: TiffLayout, segment: number): Rectangle {
   const [column, row] = [segment % grid.across, Math.floor(segment / grid.across)];
   return { left: column * grid.width, top: row * grid.height, width: grid.width, height: grid.height };
 }

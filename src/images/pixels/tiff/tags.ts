@@ -28,24 +28,6 @@ export const Tag = {
   ReferenceBlackWhite: 532,
 } as const;
 
-/** Kinds of values. */
-export const Type = {
-  Byte: 1,
-  Ascii: 2,
-  Short: 3,
-  Long: 4,
-  Rational: 5,
-  SignedByte: 6,
-  Undefined: 7,
-  SignedShort: 8,
-  SignedLong: 9,
-  SignedRational: 10,
-  Float: 11,
-  Double: 12,
-  Ifd: 13,
-  Long8: 16,
-} as const;
-
 export const Compression = {
   None: 1,
   CcittRle: 2,

@@ -5,9 +5,10 @@
  */
 
 import sharp, { type SharpOptions } from 'sharp';
-import { CHANNELS, type Size } from '../geometry.js';
+import { Type } from '../../ifd/types.js';
+import { CHANNELS, type Size } from '../rgb/geometry.js';
 import type { TiffLayout } from './layout.js';
-import { Compression, isCcitt, Photometric, Tag, Type } from './tags.js';
+import { Compression, isCcitt, Photometric, Tag } from './tags.js';
 
 /** What a view of segments holds. */
 export interface ViewShape extends Size {

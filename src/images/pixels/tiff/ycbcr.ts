@@ -1,6 +1,6 @@
 /** YCbCr that is compressed but not as JPEG: blocks of pixels that share their colours, as libtiff turns them into RGB. */
 
-import { CHANNELS, type Size } from '../geometry.js';
+import { CHANNELS, type Size } from '../rgb/geometry.js';
 
 export type Subsampling = readonly [across: number, down: number];
 

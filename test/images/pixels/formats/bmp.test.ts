@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ImageError } from '../../../../src/errors.js';
 import { type LoadOptions, loadImage } from '../../../../src/images/load.js';
 import { decodeImage } from '../../../../src/images/pixels/decode.js';
-import { cropOffset } from '../../../../src/images/pixels/geometry.js';
+import { cropOffset } from '../../../../src/images/pixels/rgb/geometry.js';
 import { sniff } from '../../../../src/images/sniff/sniff.js';
 
 /** BMP files of all kinds and what Pillow makes of them: fixtures/expected/make_bmp.py. */

@@ -3,9 +3,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import type { Passes } from '../../../../src/images/pixels/resample/passes.js';
 import { plainPasses } from '../../../../src/images/pixels/resample/plain-passes.js';
-import { type Passes, resample } from '../../../../src/images/pixels/resample/resample.js';
-import { sourceSpan } from '../../../../src/images/pixels/resample/taps.js';
+import { resample } from '../../../../src/images/pixels/resample/resample.js';
+import { sourceRange, tapsOf } from '../../../../src/images/pixels/resample/taps.js';
 import { vectorPasses } from '../../../../src/images/pixels/resample/vector-passes.js';
 
 interface Crop {
@@ -22,16 +23,16 @@ const { crops } = JSON.parse(readFileSync(EXPECTED, 'utf8')) as { readonly crops
 
 /** The wanted crop of noise of which byte i is the highest of i * 2654435761. */
 function resized({ from, to, offset, crop }: Crop, passes: Passes): Uint8Array {
-  const axis = (n: 0 | 1) => ({ from: from[n], to: to[n], offset: offset[n], length: crop });
-  const [x, y] = [axis(0), axis(1)];
-  const [columns, rows] = [sourceSpan(x), sourceSpan(y)];
+  const taps = (n: 0 | 1) => tapsOf({ from: from[n], to: to[n], offset: offset[n], length: crop });
+  const [across, down] = [taps(0), taps(1)];
+  const [columns, rows] = [sourceRange(across), sourceRange(down)];
   const stride = (columns.end - columns.start) * 3;
   const pixels = new Uint8Array((rows.end - rows.start) * stride);
   for (let at = 0, row = rows.start; row < rows.end; row += 1) {
     const first = (row * from[0] + columns.start) * 3;
     for (let i = first; i < first + stride; i += 1, at += 1) pixels[at] = Math.imul(i, 2654435761) >>> 24;
   }
-  return resample(pixels, x, y, passes);
+  return resample(pixels, across, down, passes);
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -1,8 +1,8 @@
 /** The TIFF files of fixtures/expected/tiff.json, by make_tiff.py there. */
 
 import fs from 'node:fs';
-import type { Size } from '../../../../src/images/pixels/geometry.js';
 import { openPicture } from '../../../../src/images/pixels/picture.js';
+import type { Size } from '../../../../src/images/pixels/rgb/geometry.js';
 
 export interface Picture extends Size {
   /** RGB, row by row. */

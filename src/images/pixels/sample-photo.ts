@@ -2,7 +2,7 @@
 
 import sharp from 'sharp';
 import { sniff } from '../sniff/sniff.js';
-import { CHANNELS, type Size } from './geometry.js';
+import { CHANNELS, type Size } from './rgb/geometry.js';
 
 /** Like most photographs of ImageNet, in pixels. */
 export const SAMPLE_SIZE: Size = { width: 500, height: 375 };

@@ -2,8 +2,8 @@
 
 import { extname } from 'node:path';
 import { usageError } from '../../errors.js';
-import { type RowFormat, STORE_FORMATS, type StoreFormat } from '../rows/encoder.js';
-import { COMPRESSED_EXTENSIONS, compressionOf, uncompressedName } from './compression.js';
+import { COMPRESSED_EXTENSIONS, compressionOf, uncompressedName } from '../files/compression.js';
+import { type RowFormat, STORE_FORMATS, type StoreFormat } from './encoder.js';
 
 const BY_EXTENSION: Readonly<Record<string, StoreFormat>> = {
   '.csv': 'csv',

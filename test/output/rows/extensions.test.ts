@@ -5,7 +5,7 @@ import {
   endingsOf,
   formatByName,
   isForeign,
-} from '../../../src/output/files/extensions.js';
+} from '../../../src/output/rows/extensions.js';
 
 test.each([
   ['x.csv', 'csv'],

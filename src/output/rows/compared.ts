@@ -1,9 +1,9 @@
 /** Rows of two models' differences, and what all of them together say. */
 
-import { csvEncoder } from './rows/csv.js';
-import type { RowEncoder } from './rows/encoder.js';
-import { RECORD_VERSION } from './rows/jsonl.js';
-import type { FailedRow, RowBase } from './rows/records.js';
+import { csvEncoder } from './csv.js';
+import type { RowEncoder } from './encoder.js';
+import { RECORD_VERSION } from './jsonl.js';
+import type { FailedRow, RowBase } from './records.js';
 
 /** What two models give for one image. */
 export interface ComparedRow extends RowBase {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { AgreementSum, type ComparedRow } from '../../src/output/compared.js';
-import { differences } from '../../src/services/model/compare.js';
+import { AgreementSum, type ComparedRow } from '../../../src/output/rows/compared.js';
+import { differences } from '../../../src/services/model/compare.js';
 
 const row = (path: string, maxDiff: number): ComparedRow => ({
   path,

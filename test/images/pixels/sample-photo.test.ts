@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { loadImage } from '../../../src/images/load.js';
-import { samplePhoto, withoutCompression } from '../../../src/images/pixels/samples.js';
+import { samplePhoto, withoutCompression } from '../../../src/images/pixels/sample-photo.js';
 
 describe('samplePhoto', () => {
   it('is a JPEG of about as many bytes as a photograph, the same for the same seed', async () => {

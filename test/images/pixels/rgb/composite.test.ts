@@ -1,7 +1,7 @@
 /** Expected values by Pillow 13: `Image.alpha_composite` over white, and `convert('RGB')` of CMYK. */
 
 import { describe, expect, test } from 'vitest';
-import { rgbFromCmyk, rgbFromRgba } from '../../../src/images/pixels/composite.js';
+import { rgbFromCmyk, rgbFromRgba } from '../../../../src/images/pixels/rgb/composite.js';
 
 describe('rgbFromRgba', () => {
   test.each([

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { expect, test } from 'vitest';
-import { cropOffset, resizedSize } from '../../../src/images/pixels/geometry.js';
+import { cropOffset, resizedSize } from '../../../../src/images/pixels/rgb/geometry.js';
 
 type Row = [
   width: number,
@@ -15,7 +15,7 @@ type Row = [
 
 /** From torchvision, by fixtures/expected/make_preprocess.py. */
 const ROWS: Row[] = JSON.parse(
-  fs.readFileSync(new URL('../../../fixtures/expected/preprocess-geometry.json', import.meta.url), 'utf8'),
+  fs.readFileSync(new URL('../../../../fixtures/expected/preprocess-geometry.json', import.meta.url), 'utf8'),
 );
 
 test('sizes and crops are those of torchvision', () => {

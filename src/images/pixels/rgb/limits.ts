@@ -1,6 +1,6 @@
 /** What is refused before it takes memory. */
 
-import { ImageError } from '../../errors.js';
+import { ImageError } from '../../../errors.js';
 import type { Size } from './geometry.js';
 
 /** @throws ImageError TOO_LARGE for more than `maxPixels` pixels, of the image or of a tile of it. */

@@ -1,4 +1,4 @@
-/** Reading files whose length is known before anything is allocated. */
+/** Files to read, which may be anyone's: opened without waiting for the other end of a pipe. */
 
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -47,3 +47,25 @@ export function shown(value: unknown): string {
 
 /** Of a file's own content in an error message, at most: files are hostile until parsed. */
 const SHOWN_CHARACTERS = 80;
+
+/** Opens a file. Rejects with the system's error, or for what is no regular file. */
+export async function openRegularFile(path: string): Promise<FileHandle> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const isFile = await handle.stat().then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  if (isFile) return handle;
+  await handle.close();
+  throw new Error('it is not a regular file');
+}
+
+/** The same, read whole as UTF-8. */
+export async function readRegularFile(path: string): Promise<string> {
+  const handle = await openRegularFile(path);
+  try {
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
+}

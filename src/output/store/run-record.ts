@@ -1,7 +1,7 @@
 /** What a run was: beside every output file as `<output>.run.json`, and on stdout under --json. */
 
-import { writeAtomically } from './files/atomic.js';
-import { readRegularFile } from './files/regular-file.js';
+import { writeAtomically } from '../files/atomic.js';
+import { readRegularFile } from '../files/read.js';
 
 /** Raised when a key changes its meaning or goes away. */
 export const RUN_RECORD_VERSION = 1;
