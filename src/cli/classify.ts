@@ -11,12 +11,13 @@ import { classifyTable } from '../output/rows/table.js';
 import { layoutOf } from '../output/store/formats.js';
 import { textLayout } from '../output/store/layout.js';
 import { classify } from '../services/classify.js';
+import type { CommandContext } from './command/context.js';
+import { resolvedShard } from './flags/shard.js';
 import { checkOutputs, continues, fileOutput, textFormat } from './output/file.js';
 import { formatOf, openStream, STDOUT } from './output/options.js';
-import { type ImageRunFlags, runImages, type Session } from './run/image-run.js';
+import type { RunOutput } from './output/run-output.js';
+import { type ImageRunFlags, runImages } from './run/image-run.js';
 import { runSettings } from './run/settings.js';
-import { resolvedShard } from './run/shard.js';
-import type { RunOutput } from './run/types.js';
 
 export interface ClassifyFlags extends ImageRunFlags {
   readonly format?: RowFormat | undefined;
@@ -32,7 +33,7 @@ const PLAIN_TABLE_WIDTH = 120;
 export async function runClassify(
   inputs: readonly string[],
   flags: ClassifyFlags,
-  session: Session,
+  context: CommandContext,
 ): Promise<ExitCode> {
   const onTerminal = flags.output === STDOUT && process.stdout.isTTY === true;
   const format = formatOf(flags.format, flags.output, onTerminal);
@@ -49,9 +50,9 @@ export async function runClassify(
     command: 'classify',
     inputs,
     flags,
-    session,
+    context,
     onTerminal,
-    output: (onClosed) => openOutput(format, flags, session, onClosed),
+    output: (onClosed) => openOutput(format, flags, context, onClosed),
     events: (options) => classify({ ...options, topK: flags['top-k'], threshold: flags.threshold }),
   });
 }
@@ -59,10 +60,10 @@ export async function runClassify(
 async function openOutput(
   format: RowFormat,
   flags: ClassifyFlags,
-  session: Session,
+  context: CommandContext,
   onClosed: () => void,
 ): Promise<RunOutput<ClassifiedRow>> {
-  const encoder = (card: ModelCard) => encoderFor(format, card, flags, session);
+  const encoder = (card: ModelCard) => encoderFor(format, card, flags, context);
   const stream = await openStream(flags.output, format, encoder, onClosed);
   if (stream !== undefined) return stream;
   const target = await outputTarget(flags.output);
@@ -89,14 +90,14 @@ function encoderFor(
   format: RowFormat,
   card: ModelCard,
   flags: ClassifyFlags,
-  session: Session,
+  context: CommandContext,
 ): RowEncoder<ClassifyRow> {
   const { scores } = flags;
   const long = flags.long === true;
   const classes = card.architecture.classifier?.classes ?? 0;
   const topK = Math.min(flags['top-k'], classes);
   if (topK < flags['top-k'] && flags.quiet !== true) {
-    session.notice(`${card.name} has ${classes} classes: rows have ${topK} instead of ${flags['top-k']}.`);
+    context.notice(`${card.name} has ${classes} classes: rows have ${topK} instead of ${flags['top-k']}.`);
   }
   switch (format) {
     case 'csv':
@@ -107,7 +108,7 @@ function encoderFor(
       // A terminal that does not know its size says 0 columns.
       const columns = flags.output === STDOUT ? process.stdout.columns : undefined;
       const width = columns || PLAIN_TABLE_WIDTH;
-      return classifyTable({ width, scores, long, labels: card.labels, paint: session.style });
+      return classifyTable({ width, scores, long, labels: card.labels, paint: context.style });
     }
   }
 }

@@ -14,14 +14,15 @@ import { lazyWriter } from '../output/store/row-writer.js';
 import { classesOf, exportImages } from '../services/export.js';
 import { layerSpecs } from '../services/extract.js';
 import type { RunIdentity } from '../services/pipeline/run.js';
+import type { CommandContext } from './command/context.js';
 import { type LayerFlags, layerSettings, layersOf } from './extract.js';
+import { resolvedShard } from './flags/shard.js';
 import { checkDatasetFolder } from './output/dataset-folder.js';
 import { continues, vanishedNotice } from './output/file.js';
 import { STDOUT } from './output/options.js';
-import { type ImageRunFlags, runImages, type Session } from './run/image-run.js';
+import type { RunOutput } from './output/run-output.js';
+import { type ImageRunFlags, runImages } from './run/image-run.js';
 import { runSettings } from './run/settings.js';
-import { resolvedShard } from './run/shard.js';
-import type { RunOutput } from './run/types.js';
 
 export interface ExportFlags extends ImageRunFlags, LayerFlags {
   readonly format: RowFileFormat;
@@ -30,7 +31,11 @@ export interface ExportFlags extends ImageRunFlags, LayerFlags {
   readonly 'top-k': number;
 }
 
-export async function runExport(inputs: readonly string[], flags: ExportFlags, session: Session): Promise<ExitCode> {
+export async function runExport(
+  inputs: readonly string[],
+  flags: ExportFlags,
+  context: CommandContext,
+): Promise<ExitCode> {
   checkFlags(flags);
   await checkDatasetFolder(flags.output, flags);
   const folder = await resolveOutput(flags.output);
@@ -39,7 +44,7 @@ export async function runExport(inputs: readonly string[], flags: ExportFlags, s
     command: 'export',
     inputs,
     flags,
-    session,
+    context,
     onTerminal: false,
     output: async () => datasetOutput(folder, layers, flags),
     events: (options) => exportImages({ ...options, topK: flags['top-k'], layers }),

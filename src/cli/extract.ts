@@ -8,13 +8,14 @@ import type { StoreFormat } from '../output/rows/encoder.js';
 import type { ExtractedRow } from '../output/rows/records.js';
 import { finalsOf } from '../output/store/layout.js';
 import { extract, layerSpecs } from '../services/extract.js';
+import type { CommandContext } from './command/context.js';
+import { resolvedShard } from './flags/shard.js';
 import { extractFormat, extractFormatOf, textEncoder } from './output/extract-formats.js';
 import { checkOutputs, fileOutput } from './output/file.js';
 import { openStream, STDOUT } from './output/options.js';
-import { type ImageRunFlags, runImages, type Session } from './run/image-run.js';
+import type { RunOutput } from './output/run-output.js';
+import { type ImageRunFlags, runImages } from './run/image-run.js';
 import { runSettings } from './run/settings.js';
-import { resolvedShard } from './run/shard.js';
-import type { RunOutput } from './run/types.js';
 
 /** The flags that choose activations. */
 export interface LayerFlags {
@@ -32,7 +33,11 @@ export interface ExtractFlags extends ImageRunFlags, LayerFlags {
 /** The layer that people mean by the features of VGG-16. */
 const DEFAULT_LAYER = 'fc7';
 
-export async function runExtract(inputs: readonly string[], flags: ExtractFlags, session: Session): Promise<ExitCode> {
+export async function runExtract(
+  inputs: readonly string[],
+  flags: ExtractFlags,
+  context: CommandContext,
+): Promise<ExitCode> {
   const format = extractFormatOf(flags.format, flags.output);
   const layers = layersOf(flags);
   await checkBefore(format, layers, flags);
@@ -40,7 +45,7 @@ export async function runExtract(inputs: readonly string[], flags: ExtractFlags,
     command: 'extract',
     inputs,
     flags,
-    session,
+    context,
     onTerminal: false,
     output: (onClosed) => openOutput(format, layers, flags, onClosed),
     events: (options) => extract({ ...options, layers }),

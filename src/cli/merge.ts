@@ -9,10 +9,10 @@ import { merge } from '../services/merge.js';
 import { describeMachine } from '../services/pipeline/machine.js';
 import type { RunCounts } from '../services/pipeline/run.js';
 import { untilAborted } from '../stream.js';
+import type { CommandContext } from './command/context.js';
 import { checkDatasetFolder } from './output/dataset-folder.js';
 import { type ContinuationFlags, checkOutputs } from './output/file.js';
 import { STDOUT } from './output/options.js';
-import type { Session } from './run/image-run.js';
 import { Interruption } from './run/signals.js';
 import { printJson } from './terminal/print-json.js';
 import { openProgress, progressStyle } from './terminal/progress.js';
@@ -25,7 +25,11 @@ export interface MergeFlags extends Pick<ContinuationFlags, 'force' | 'resume'> 
   readonly quiet?: boolean | undefined;
 }
 
-export async function runMerge(parts: readonly string[], flags: MergeFlags, session: Session): Promise<ExitCode> {
+export async function runMerge(
+  parts: readonly string[],
+  flags: MergeFlags,
+  context: CommandContext,
+): Promise<ExitCode> {
   const { output } = flags;
   if (parts.length === 0)
     throw usageError('Expected the parts to merge but received none.', 'Type vgg16 merge part-*.csv -o all.csv');
@@ -34,7 +38,7 @@ export async function runMerge(parts: readonly string[], flags: MergeFlags, sess
   const isDataset = await isFolder(parts[0] as string);
   await (isDataset ? checkDatasetFolder(output, flags) : checkOutputs([output], flags));
   const progress = await openProgress(progressStyle(flags));
-  const interruption = new Interruption(() => progress.around(() => session.say('Ending.')));
+  const interruption = new Interruption(() => progress.around(() => context.say('Ending.')));
   const start = new Date();
   const startedAt = performance.now();
   let counts: Readonly<RunCounts> = { seen: 0, ok: 0, failed: 0, skipped: 0 };
@@ -67,7 +71,7 @@ export async function runMerge(parts: readonly string[], flags: MergeFlags, sess
   const exitCode = interruption.exitCode ?? ExitCode.Ok;
   const seconds = (performance.now() - startedAt) / 1000;
   if (done === undefined) {
-    session.say(`Interrupted (${interruption.signalName}): nothing was written; type the command again.`);
+    context.say(`Interrupted (${interruption.signalName}): nothing was written; type the command again.`);
     // What goes on in the background, unpacking for one thing, would keep the process alive.
     if (interruption.deadline.aborted) interruption.endNow();
     return exitCode;
@@ -76,7 +80,7 @@ export async function runMerge(parts: readonly string[], flags: MergeFlags, sess
     v: RUN_RECORD_VERSION,
     tool: 'vgg16',
     command: 'merge',
-    arguments: session.arguments,
+    arguments: context.arguments,
     directory: process.cwd(),
     ...(await describeMachine()),
     model,
@@ -97,7 +101,7 @@ export async function runMerge(parts: readonly string[], flags: MergeFlags, sess
     const failed = counts.failed === 0 ? '' : `, ${formatCount(counts.failed)} failed`;
     const rows = `${formatCount(counts.seen)} ${counts.seen === 1 ? 'row' : 'rows'}`;
     const from = `${parts.length} ${parts.length === 1 ? 'part' : 'parts'}`;
-    session.say(
+    context.say(
       done.changed
         ? `${rows} of ${from}${failed} → ${printable(output)}`
         : `Nothing to do: ${printable(output)} is complete (${rows}).`,

@@ -9,8 +9,8 @@ import { checkOutput } from '../../output/files/atomic.js';
 import { printable } from '../../output/printable.js';
 import { type ExportedModel, type ExportFormat, exportModel } from '../../services/model/export.js';
 import type { VerifiedExport } from '../../services/model/verify-export.js';
+import type { CommandContext } from '../command/context.js';
 import { DEFAULT_MAX_PIXELS } from '../flags/run.js';
-import type { Session } from '../run/image-run.js';
 import { type InputFlags, openInputs } from '../run/inputs.js';
 import { type ModelFlags, openOptions } from '../run/model-options.js';
 import { runWhole } from '../run/whole-run.js';
@@ -40,7 +40,11 @@ const BY_EXTENSION: Readonly<Record<string, ExportFormat>> = {
 /** Formats that are a folder. */
 const FOLDERS: readonly ExportFormat[] = ['savedmodel', 'tfjs'];
 
-export async function runExportModel(model: string, flags: ExportModelFlags, session: Session): Promise<ExitCode> {
+export async function runExportModel(
+  model: string,
+  flags: ExportModelFlags,
+  context: CommandContext,
+): Promise<ExitCode> {
   const { output } = flags;
   if (output === undefined) {
     throw usageError('Expected --output PATH for the exported model but received none.', 'Add -o vgg16.onnx.');
@@ -52,7 +56,7 @@ export async function runExportModel(model: string, flags: ExportModelFlags, ses
       'Add --format savedmodel, onnx, safetensors, pytorch, tfjs or keras.',
     );
   }
-  return await runWhole(session, (signal) => exported({ model, format, output, flags, session, signal }));
+  return await runWhole(context, (signal) => exported({ model, format, output, flags, context, signal }));
 }
 
 interface Run {
@@ -60,14 +64,14 @@ interface Run {
   readonly format: ExportFormat;
   readonly output: string;
   readonly flags: ExportModelFlags;
-  readonly session: Session;
+  readonly context: CommandContext;
   readonly signal: AbortSignal;
 }
 
-async function exported({ model, format, output, flags, session, signal }: Run): Promise<ExitCode> {
+async function exported({ model, format, output, flags, context, signal }: Run): Promise<ExitCode> {
   const force = flags.force === true;
   await (FOLDERS.includes(format) ? checkModelFolder(output, { force }) : checkOutput(output, { force }));
-  const open = await openOptions({ ...flags, model }, session.cacheDir, signal);
+  const open = await openOptions({ ...flags, model }, context.cacheDir, signal);
   const outputs = flags.outputs?.split(',').map((name) => name.trim()) ?? [];
   const written = await exportModel({
     model,
@@ -81,7 +85,7 @@ async function exported({ model, format, output, flags, session, signal }: Run):
   });
   const { card, bytes } = written;
   if (flags.json !== true && flags.quiet !== true) {
-    session.say(`${printable(card.name)} as ${format} (${megabytes(bytes)}) → ${printable(output)}`);
+    context.say(`${printable(card.name)} as ${format} (${megabytes(bytes)}) → ${printable(output)}`);
   }
   const verified = await verifyWritten(model, written, open, outputs, flags);
   const limit = flags['max-diff'] ?? DEFAULT_MAX_DIFF[flags.precision];
@@ -91,11 +95,11 @@ async function exported({ model, format, output, flags, session, signal }: Run):
     const printed = { model: card.name, format, output, bytes, precision: flags.precision, verified, exitCode };
     printJson(printed);
   } else if (verified !== undefined && flags.quiet !== true) {
-    for (const line of verifiedLines(verified)) session.say(line);
+    for (const line of verifiedLines(verified)) context.say(line);
   }
   if (!passed) {
     const found = verified.relativeDiff.toExponential(1);
-    session.say(`${session.style.red('failed:')} the largest difference is ${found}, --max-diff allows ${limit}`);
+    context.say(`${context.style.red('failed:')} the largest difference is ${found}, --max-diff allows ${limit}`);
   }
   return exitCode;
 }

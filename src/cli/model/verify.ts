@@ -11,17 +11,18 @@ import { layoutOf } from '../../output/store/formats.js';
 import { checkModel } from '../../services/model/check.js';
 import { compareModels } from '../../services/model/compare.js';
 import type { RunEvent } from '../../services/pipeline/run.js';
+import type { CommandContext } from '../command/context.js';
+import { resolvedShard } from '../flags/shard.js';
 import { checkOutputs, fileOutput, textFormat } from '../output/file.js';
 import { formatOf, openStream, STDOUT } from '../output/options.js';
-import { type ImageRunFlags, runImages, type Session } from '../run/image-run.js';
+import type { RunOutput } from '../output/run-output.js';
+import { ensureWeights } from '../run/download.js';
+import { type ImageRunFlags, runImages } from '../run/image-run.js';
 import { openInputs } from '../run/inputs.js';
 import { openOptions } from '../run/model-options.js';
 import { runSettings } from '../run/settings.js';
-import { resolvedShard } from '../run/shard.js';
-import type { RunOutput } from '../run/types.js';
 import { printJson } from '../terminal/print-json.js';
 import { formatCount } from '../terminal/rate.js';
-import { ensureWeights } from './pull.js';
 
 export interface VerifyFlags extends ImageRunFlags {
   readonly against?: string | undefined;
@@ -37,7 +38,7 @@ export async function runVerify(
   model: string,
   images: readonly string[],
   flags: VerifyFlags,
-  session: Session,
+  context: CommandContext,
 ): Promise<ExitCode> {
   const given = images.length > 0 || flags['files-from'] !== undefined;
   if (flags.against === undefined) {
@@ -47,7 +48,7 @@ export async function runVerify(
         `Type vgg16 model verify ${model} --against OTHER ${images[0] ?? 'photos/'}`,
       );
     }
-    return await verifyAlone(model, flags, session);
+    return await verifyAlone(model, flags, context);
   }
   if (!given) {
     throw usageError(
@@ -55,24 +56,24 @@ export async function runVerify(
       `Type vgg16 model verify ${model} --against ${flags.against} photos/`,
     );
   }
-  return await verifyAgainst(model, flags.against, images, flags, session);
+  return await verifyAgainst(model, flags.against, images, flags, context);
 }
 
-async function verifyAlone(model: string, flags: VerifyFlags, session: Session): Promise<ExitCode> {
+async function verifyAlone(model: string, flags: VerifyFlags, context: CommandContext): Promise<ExitCode> {
   if (flags.output !== STDOUT) {
     throw usageError(
       'Expected --against OTHER and images with --output, which is for their rows.',
       'Leave --output out, or add --against OTHER photos/.',
     );
   }
-  const { card, sha256, checks } = await checkModel(model, await openOptions({ ...flags, model }, session.cacheDir));
+  const { card, sha256, checks } = await checkModel(model, await openOptions({ ...flags, model }, context.cacheDir));
   const failed = checks.filter(({ ok }) => ok === false);
   const exitCode = failed.length === 0 ? ExitCode.Ok : ExitCode.Gate;
   if (flags.json === true) {
     printJson({ model: card.name, sha256, checks, exitCode });
     return exitCode;
   }
-  const { bold, red, dim } = session.style;
+  const { bold, red, dim } = context.style;
   const marks = { true: 'ok', false: red('FAILED'), null: dim('-') };
   for (const { name, ok, found } of checks) {
     process.stdout.write(`${bold(name.padEnd(NAME_WIDTH))}${marks[`${ok}`].padEnd(MARK_WIDTH)}${printable(found)}\n`);
@@ -88,7 +89,7 @@ async function verifyAgainst(
   other: string,
   inputs: readonly string[],
   flags: VerifyFlags,
-  session: Session,
+  context: CommandContext,
 ): Promise<ExitCode> {
   if (flags['files-from'] === STDOUT) {
     throw usageError('Expected --files-from FILE but received -: the list is read twice, once for each model.');
@@ -97,13 +98,13 @@ async function verifyAgainst(
   if (flags.output !== STDOUT) await checkOutputs([flags.output], flags);
   const sum = new AgreementSum();
   const encoder = (): RowEncoder<ComparedRow | FailedRow> => (format === 'csv' ? comparedCsv() : comparedJsonl());
-  const open = await openOptions({ ...flags, model }, session.cacheDir);
-  await ensureWeights(other, flags, session.cacheDir);
+  const open = await openOptions({ ...flags, model }, context.cacheDir);
+  await ensureWeights(other, flags, context.cacheDir);
   const exitCode = await runImages<ComparedRow>({
     command: 'model verify',
     inputs,
     flags: { ...flags, model },
-    session,
+    context,
     onTerminal: flags.output === STDOUT && process.stdout.isTTY === true,
     output: (onClosed) => openOutput(flags, format, encoder, other, onClosed),
     events: (first) =>
@@ -119,9 +120,9 @@ async function verifyAgainst(
   });
   const agreement = sum.result();
   if (agreement.images === 0) return exitCode;
-  if (flags.quiet !== true) for (const line of agreementLines(agreement, flags['top-k'])) session.say(line);
+  if (flags.quiet !== true) for (const line of agreementLines(agreement, flags['top-k'])) context.say(line);
   const misses = gateMisses(agreement, flags);
-  for (const miss of misses) session.say(`${session.style.red('failed:')} ${miss}`);
+  for (const miss of misses) context.say(`${context.style.red('failed:')} ${miss}`);
   return misses.length > 0 && (exitCode === ExitCode.Ok || exitCode === ExitCode.SomeFailed) ? ExitCode.Gate : exitCode;
 }
 

@@ -12,9 +12,9 @@ import { finalsOf, type Layout } from '../../output/store/layout.js';
 import { lazyWriter, type RowCodec, storeWriter } from '../../output/store/row-writer.js';
 import { Store } from '../../output/store/store.js';
 import type { RunIdentity } from '../../services/pipeline/run.js';
-import type { Shard } from '../run/shard.js';
-import type { RunOutput } from '../run/types.js';
+import type { Shard } from '../flags/shard.js';
 import { formatCount } from '../terminal/rate.js';
+import type { RunOutput } from './run-output.js';
 
 /** The flags that say what becomes of an output that is there already. */
 export interface ContinuationFlags {

@@ -4,17 +4,17 @@ import { ExitCode, usageError } from '../../errors.js';
 import { describeMachine } from '../../services/pipeline/machine.js';
 import type { StreamOptions } from '../../services/pipeline/pipeline.js';
 import type { MaxErrors, RunEvent } from '../../services/pipeline/run.js';
-import { GOES_ON } from '../model/pull.js';
+import type { CommandContext } from '../command/context.js';
 import { continues } from '../output/file.js';
 import { STDOUT } from '../output/options.js';
+import type { RunOutput } from '../output/run-output.js';
 import { openProgress, progressStyle } from '../terminal/progress.js';
-import type { Style } from '../terminal/style.js';
+import { GOES_ON } from './download.js';
 import { listInputs } from './dry-run.js';
 import { type InputFlags, openInputs } from './inputs.js';
 import { type ModelFlags, openOptions } from './model-options.js';
 import { Interruption } from './signals.js';
 import { streamRun } from './stream-run.js';
-import type { RunOutput } from './types.js';
 
 /** Flags that every such command has. */
 export interface ImageRunFlags extends InputFlags, ModelFlags {
@@ -38,21 +38,11 @@ export interface ImageRunFlags extends InputFlags, ModelFlags {
   readonly verbose?: boolean | undefined;
 }
 
-/** What a command lends to its run. */
-export interface Session {
-  readonly arguments: readonly string[];
-  readonly cacheDir: string;
-  /** Colours of stdout. */
-  readonly style: Style;
-  readonly say: (line: string) => void;
-  readonly notice: (message: string) => void;
-}
-
 export interface ImageRun<Row> {
   readonly command: string;
   readonly inputs: readonly string[];
   readonly flags: ImageRunFlags;
-  readonly session: Session;
+  readonly context: CommandContext;
   /** Rows are before the user's eyes: failures need not be told. */
   readonly onTerminal: boolean;
   /** Where the rows go; `onClosed` is to be called when nobody reads them any more. */
@@ -64,21 +54,21 @@ export interface ImageRun<Row> {
 
 /** Resolves to the exit code. */
 export async function runImages<Row extends { readonly status: string }>(run: ImageRun<Row>): Promise<ExitCode> {
-  const { flags, session } = run;
+  const { flags, context } = run;
   checkCombinations(flags);
   const images = await openInputs(run.inputs, flags, run.command);
   const interruption = new Interruption((name) => {
     const how = name === 'SIGINT' ? 'Finishing the batch in flight; Ctrl-C again ends at once.' : 'Ending (SIGTERM).';
-    progress.around(() => session.say(how));
+    progress.around(() => context.say(how));
   });
   const progress = await openProgress(progressStyle(flags));
   try {
-    if (flags['dry-run'] === true) return await listInputs(images, flags.quiet === true, interruption, session);
-    const open = await openOptions(flags, session.cacheDir, interruption.signal).catch((error: unknown) => {
+    if (flags['dry-run'] === true) return await listInputs(images, flags.quiet === true, interruption, context);
+    const open = await openOptions(flags, context.cacheDir, interruption.signal).catch((error: unknown) => {
       if (interruption.exitCode === undefined) throw error;
     });
     if (open === undefined) {
-      session.say(GOES_ON);
+      context.say(GOES_ON);
       return interruption.exitCode ?? ExitCode.Ok;
     }
     const output = await run.output(() => interruption.stop());
@@ -87,7 +77,7 @@ export async function runImages<Row extends { readonly status: string }>(run: Im
     }
     const exitCode = await streamRun<Row>({
       command: run.command,
-      arguments: session.arguments,
+      arguments: context.arguments,
       images,
       events: run.events({
         images,
@@ -115,8 +105,8 @@ export async function runImages<Row extends { readonly status: string }>(run: Im
       interruption,
       machine: describeMachine,
       ...(run.results === undefined ? {} : { results: run.results }),
-      say: session.say,
-      notice: session.notice,
+      say: context.say,
+      notice: context.notice,
     });
     if (interruption.deadline.aborted) interruption.endNow();
     return exitCode;

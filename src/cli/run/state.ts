@@ -4,7 +4,8 @@ import type { ExitCode, RunError } from '../../errors.js';
 import type { ModelCard } from '../../network/card.js';
 import { RUN_RECORD_VERSION, type RunRecord } from '../../output/run-record.js';
 import type { RunCounts, RunEvent } from '../../services/pipeline/run.js';
-import type { RunOutput, StreamRun } from './types.js';
+import type { RunOutput } from '../output/run-output.js';
+import type { StreamRun } from './types.js';
 
 /** Time for the model's hash to settle at the end of a run that was interrupted, in milliseconds. */
 const HASH_GRACE_MS = 200;

@@ -1,30 +1,11 @@
 /** What a command gives to a run that streams rows. */
 
 import type { ImageList } from '../../images/list/find.js';
-import type { FailedRow } from '../../output/rows/records.js';
 import type { Machine } from '../../output/run-record.js';
-import type { RowWriter } from '../../output/store/row-writer.js';
-import type { EarlierRows } from '../../services/pipeline/pipeline.js';
-import type { MaxErrors, RunEvent, RunIdentity } from '../../services/pipeline/run.js';
+import type { MaxErrors, RunEvent } from '../../services/pipeline/run.js';
+import type { RunOutput } from '../output/run-output.js';
 import type { Progress } from '../terminal/progress.js';
 import type { Interruption } from './signals.js';
-
-/** The event that says what the rows depend on. */
-export type Ready = Extract<RunEvent<never>, { readonly type: 'ready' }>;
-
-/** Where the rows of a run go. */
-export interface RunOutput<Row> {
-  /** As it was typed. */
-  readonly file: string;
-  readonly format: string;
-  /** Where the record of the run is kept; none for a stream, a pipe or a device. */
-  readonly record?: string;
-  /** With --resume: what earlier runs have. */
-  readonly earlier?: (run: RunIdentity) => Promise<EarlierRows>;
-  readonly open: (ready: Ready) => Promise<RowWriter<Row | FailedRow>>;
-  /** Ends what `earlier` began; resolves to what the user should know of it. */
-  readonly close: (end: { readonly complete: boolean }) => Promise<readonly string[]>;
-}
 
 export interface StreamRun<Row> {
   readonly command: string;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { checkOutputs, continues, fileOutput, vanishedNotice } from '../../../src/cli/output/file.js';
-import type { Ready } from '../../../src/cli/run/types.js';
+import type { Ready } from '../../../src/cli/output/run-output.js';
 import { vgg16 } from '../../../src/network/architecture.js';
 import { PRESETS } from '../../../src/network/preset.js';
 import type { RowBase } from '../../../src/output/rows/records.js';

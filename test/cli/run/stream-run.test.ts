@@ -2,9 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { RunOutput } from '../../../src/cli/output/run-output.js';
 import { Interruption } from '../../../src/cli/run/signals.js';
 import { streamRun } from '../../../src/cli/run/stream-run.js';
-import type { RunOutput, StreamRun } from '../../../src/cli/run/types.js';
+import type { StreamRun } from '../../../src/cli/run/types.js';
 import { openProgress } from '../../../src/cli/terminal/progress.js';
 import { modelError } from '../../../src/errors.js';
 import { PassedOver } from '../../../src/images/list/passed-over.js';

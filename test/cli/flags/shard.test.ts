@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseShard, resolveShard } from '../../../src/cli/run/shard.js';
+import { parseShard, resolveShard } from '../../../src/cli/flags/shard.js';
 
 describe('parseShard', () => {
   it.each([

@@ -5,7 +5,7 @@
  */
 
 import { usageError } from '../../errors.js';
-import { FlagValueError } from '../flags/values.js';
+import { FlagValueError } from './values.js';
 
 /** The `index`-th of `count` shares, counting from 1. */
 export interface Shard {
