@@ -4,15 +4,15 @@ import { ExitCode } from '../../errors.js';
 import type { Precision } from '../../network/precision.js';
 import { checkOutput } from '../../output/files/atomic.js';
 import { type BenchmarkEvent, benchmark } from '../../services/benchmark/index.js';
-import type { Part, Report } from '../../services/benchmark/report.js';
+import type { Part, Report } from '../../services/benchmark/report/report.js';
 import type { CommandContext } from '../command/context.js';
 import { STDOUT } from '../output/options.js';
 import { type InputFlags, openInputs } from '../run/inputs.js';
 import { type ModelFlags, openOptions } from '../run/model-options.js';
 import { Interruption } from '../run/signals.js';
 import { openProgress, type Progress, progressStyle } from '../terminal/progress.js';
-import { type ReportFlags, reportFormat, writeReport } from './output.js';
-import { failureText, keyText } from './text.js';
+import { type ReportFlags, reportFormat, writeReport } from './report/output.js';
+import { failureText, keyText } from './report/text.js';
 
 export interface BenchmarkFlags extends InputFlags, ModelFlags, ReportFlags {
   readonly parts: readonly Part[];

@@ -7,15 +7,15 @@ import { IMAGE_EXTENSIONS } from '../../images/list/extensions.js';
 import type { OpenOptions } from '../../models/open.js';
 import { checkOutput } from '../../output/files/atomic.js';
 import { printable } from '../../output/printable.js';
+import type { VerifiedExport } from '../../services/model/comparison/exported.js';
 import { type ExportedModel, type ExportFormat, exportModel } from '../../services/model/export.js';
-import type { VerifiedExport } from '../../services/model/verify-export.js';
 import type { CommandContext } from '../command/context.js';
 import { DEFAULT_MAX_PIXELS } from '../flags/run.js';
+import { checkModelFolder } from '../output/model-folder.js';
 import { type InputFlags, openInputs } from '../run/inputs.js';
 import { type ModelFlags, openOptions } from '../run/model-options.js';
 import { runWhole } from '../run/whole-run.js';
 import { printJson } from '../terminal/print-json.js';
-import { checkModelFolder } from './export-folder.js';
 
 export interface ExportModelFlags extends Omit<ModelFlags, 'model'> {
   readonly output?: string | undefined;
@@ -87,7 +87,7 @@ async function exported({ model, format, output, flags, context, signal }: Run):
   if (flags.json !== true && flags.quiet !== true) {
     context.say(`${printable(card.name)} as ${format} (${megabytes(bytes)}) → ${printable(output)}`);
   }
-  const verified = await verifyWritten(model, written, open, outputs, flags);
+  const verified = await verifyWritten(model, written, open, flags);
   const limit = flags['max-diff'] ?? DEFAULT_MAX_DIFF[flags.precision];
   const passed = verified === undefined || verified.relativeDiff <= limit;
   const exitCode = passed ? ExitCode.Ok : ExitCode.Gate;
@@ -111,13 +111,12 @@ async function verifyWritten(
   model: string,
   exported: ExportedModel,
   open: OpenOptions,
-  outputs: readonly string[],
   { verify }: ExportModelFlags,
 ): Promise<VerifiedExport | undefined> {
   if (verify === undefined) return undefined;
   const images = await openInputs(verify, ALL_IMAGES, 'model export');
-  const { verifyExport } = await import('../../services/model/verify-export.js');
-  const verified = await verifyExport({ exported, model, open, outputs, images, maxPixels: DEFAULT_MAX_PIXELS });
+  const { verifyExport } = await import('../../services/model/comparison/exported.js');
+  const verified = await verifyExport({ exported, model, open, images, maxPixels: DEFAULT_MAX_PIXELS });
   if (verified.images > 0) return verified;
   throw new RunError('NO_INPUTS', 'Expected images that can be read for --verify but there is none.', {
     exitCode: ExitCode.NoInputs,

@@ -3,9 +3,9 @@
  * job, answers, and is ended by its parent.
  */
 
-import { RunError } from '../../errors.js';
+import { RunError } from '../../../errors.js';
+import type { Measured } from '../report/report.js';
 import { epochMs, type JobError, type JobMessage, type JobReply } from './jobs.js';
-import type { Measured } from './report.js';
 
 function reply(message: JobReply): void {
   process.send?.(message);
@@ -25,16 +25,16 @@ process.once('message', async ({ job, started }: JobMessage) => {
     switch (job.kind) {
       case 'decode':
       case 'preprocess':
-        measured(await (await import('./measure-decode.js')).measureDecode(job, onBatch));
+        measured(await (await import('./decode.js')).measureDecode(job, onBatch));
         break;
       case 'model':
-        measured(await (await import('./measure-model.js')).measureModel(job, onBatch, sinceStart));
+        measured(await (await import('./model.js')).measureModel(job, onBatch, sinceStart));
         break;
       case 'pipeline':
-        measured(await (await import('./measure-pipeline.js')).measurePipeline(job, onBatch, sinceStart));
+        measured(await (await import('./pipeline.js')).measurePipeline(job, onBatch, sinceStart));
         break;
       case 'peak':
-        reply({ type: 'peak', peak: (await import('../../engine/peak.js')).measurePeak(job) });
+        reply({ type: 'peak', peak: (await import('../../../engine/peak.js')).measurePeak(job) });
     }
   } catch (error) {
     reply({ type: 'failed', error: plain(error) });

@@ -1,7 +1,7 @@
 /** Reads what `benchmark --json` wrote. The file may be anything: every field that is used is checked. */
 
 import { readFile, stat } from 'node:fs/promises';
-import { usageError } from '../../errors.js';
+import { usageError } from '../../../errors.js';
 import { PARTS, REPORT_VERSION, type Report } from './report.js';
 
 /** A result takes 800 bytes: a file that is larger is some other file. */

@@ -1,6 +1,6 @@
 /** Reports of a benchmark, made up for tests. */
 
-import type { Failure, Report, Success } from '../../../src/services/benchmark/report.js';
+import type { Failure, Report, Success } from '../../../../src/services/benchmark/report/report.js';
 
 export function success(changes: Partial<Success> = {}): Success {
   return {

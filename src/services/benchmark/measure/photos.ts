@@ -3,10 +3,10 @@
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ImageError } from '../../errors.js';
-import type { ImageList } from '../../images/list/find.js';
-import { samplePhoto } from '../../images/pixels/samples.js';
-import { untilAborted } from '../../stream.js';
+import { ImageError } from '../../../errors.js';
+import type { ImageList } from '../../../images/list/find.js';
+import { samplePhoto } from '../../../images/pixels/samples.js';
+import { untilAborted } from '../../../stream.js';
 import type { Photo } from './jobs.js';
 
 /** Images of those given that are used, from the first on: a measurement that needs more reads them again. */

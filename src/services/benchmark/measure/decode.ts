@@ -1,12 +1,12 @@
 /** Files to pixels, without the network: as many at a time as in the pipeline. */
 
 import { readFile } from 'node:fs/promises';
-import { type ImageSource, loadWithDetails } from '../../images/load.js';
-import { withoutCompression } from '../../images/pixels/samples.js';
-import { mapOrdered } from '../../stream.js';
+import { type ImageSource, loadWithDetails } from '../../../images/load.js';
+import { withoutCompression } from '../../../images/pixels/samples.js';
+import { mapOrdered } from '../../../stream.js';
+import type { Measured } from '../report/report.js';
 import type { DecodeJob, Photo } from './jobs.js';
 import { Meter } from './meter.js';
-import type { Measured } from './report.js';
 
 /** Uncompressed images that are kept in memory, in bytes: hundreds of photographs, or some large ones. */
 const MAX_PIXEL_BYTES = 256e6;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { percentile, percentiles } from '../../../src/services/benchmark/statistics.js';
+import { percentile, percentiles } from '../../../../src/services/benchmark/report/statistics.js';
 
 describe('percentile', () => {
   // Expected: numpy.percentile(values, percent) of NumPy 2.

@@ -1,10 +1,10 @@
 /** The results of a benchmark as text: what was measured on what, then an aligned table. */
 
-import { printable } from '../../output/printable.js';
-import { alignedColumns } from '../../output/rows/columns.js';
-import type { Report, Result, ResultKey, Success } from '../../services/benchmark/report.js';
-import { formatCount, formatSpeed } from '../terminal/rate.js';
-import type { Style } from '../terminal/style.js';
+import { printable } from '../../../output/printable.js';
+import { alignedColumns } from '../../../output/rows/columns.js';
+import type { Report, Result, ResultKey, Success } from '../../../services/benchmark/report/report.js';
+import { formatCount, formatSpeed } from '../../terminal/rate.js';
+import type { Style } from '../../terminal/style.js';
 
 interface Column {
   readonly title: string;

@@ -1,21 +1,20 @@
 /** Runs what `model export` has written beside the model that it was made from, image by image. */
 
-import { configureTensorFlow } from '../../engine/tensorflow.js';
-import type { ImageList } from '../../images/list/find.js';
-import { type LoadOptions, loadWithDetails } from '../../images/load.js';
-import { availableThreads } from '../../machine/cpu.js';
-import { type OpenOptions, openModel } from '../../models/open.js';
-import { openExported, openSession } from '../../models/run-export.js';
-import { type Agreement, AgreementSum } from '../../output/compared.js';
-import { differences } from './compare.js';
-import { type ExportedModel, outputLayers } from './export.js';
+import { configureTensorFlow } from '../../../engine/tensorflow.js';
+import type { ImageList } from '../../../images/list/find.js';
+import { type LoadOptions, loadWithDetails } from '../../../images/load.js';
+import { availableThreads } from '../../../machine/cpu.js';
+import { type OpenOptions, openModel } from '../../../models/open.js';
+import { openExported, openSession } from '../../../models/run-export.js';
+import { type Agreement, AgreementSum } from '../../../output/compared.js';
+import { outputDifferences } from './differences.js';
 
 export interface VerifyExportOptions {
-  readonly exported: ExportedModel;
+  /** What was written, and the layers that it gives. */
+  readonly exported: { readonly format: string; readonly path: string; readonly outputs: readonly string[] };
   /** The model that was exported, as it was opened then. */
   readonly model: string;
   readonly open: OpenOptions;
-  readonly outputs: readonly string[];
   readonly images: ImageList;
   readonly maxPixels: number;
 }
@@ -35,8 +34,7 @@ export async function verifyExport(options: VerifyExportOptions): Promise<Verifi
   configureTensorFlow({ threads: availableThreads() });
   const model = await openModel(options.model, options.open);
   const { card } = model;
-  const outputs = outputLayers(card, options.outputs);
-  const { format, path } = options.exported;
+  const { format, path, outputs } = options.exported;
   const first = await openSession(model, outputs);
   const second = await openExported(format, path, card, outputs, options.open);
   const { resize, crop } = card.preset;
@@ -55,7 +53,7 @@ export async function verifyExport(options: VerifyExportOptions): Promise<Verifi
       for (const [i, layer] of outputs.entries()) {
         const base = { path: file.path, index: file.index, identity: '', status: 'ok' as const };
         const values = [a[i], b[i]] as [Float32Array, Float32Array];
-        sum.add({ ...base, ...differences(...values, layer === 'fc8', TOP_K) });
+        sum.add({ ...base, ...outputDifferences(...values, layer === 'fc8', TOP_K) });
       }
     }
   } finally {

@@ -1,10 +1,10 @@
 /** Times batches as they end: skips those of the warm-up, and counts time, CPU time and images of the others. */
 
 import { readFileSync } from 'node:fs';
-import { ExitCode, RunError } from '../../errors.js';
+import { ExitCode, RunError } from '../../../errors.js';
+import type { Measured } from '../report/report.js';
+import { percentiles } from '../report/statistics.js';
 import type { Repeats } from './jobs.js';
-import type { Measured } from './report.js';
-import { percentiles } from './statistics.js';
 
 export class Meter {
   readonly #repeats: Repeats;

@@ -1,11 +1,11 @@
 /** The network alone: the engine in its thread, fed as the pipeline feeds it. */
 
-import { Engine } from '../../engine/engine.js';
-import { openModel } from '../../models/open.js';
-import { INPUT_CHANNELS } from '../../network/architecture.js';
+import { Engine } from '../../../engine/engine.js';
+import { openModel } from '../../../models/open.js';
+import { INPUT_CHANNELS } from '../../../network/architecture.js';
+import type { Measured } from '../report/report.js';
 import type { ModelJob } from './jobs.js';
 import { Meter } from './meter.js';
-import type { Measured } from './report.js';
 
 /** Batches handed to the engine at a time: one runs, one waits, so that the network never does. */
 const BATCHES_IN_ENGINE = 2;

@@ -2,15 +2,15 @@
 
 import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { usageError } from '../../errors.js';
-import { openDevice } from '../../output/files/atomic.js';
-import { writeWhole } from '../../output/files/draft.js';
-import { printableTexts } from '../../output/printable.js';
-import { type Cell, csvEncoder } from '../../output/rows/csv.js';
-import type { Report, Result } from '../../services/benchmark/report.js';
-import { STDOUT } from '../output/options.js';
-import { printJson } from '../terminal/print-json.js';
-import type { Style } from '../terminal/style.js';
+import { usageError } from '../../../errors.js';
+import { openDevice } from '../../../output/files/atomic.js';
+import { writeWhole } from '../../../output/files/draft.js';
+import { printableTexts } from '../../../output/printable.js';
+import { type Cell, csvEncoder } from '../../../output/rows/csv.js';
+import type { Report, Result } from '../../../services/benchmark/report/report.js';
+import { STDOUT } from '../../output/options.js';
+import { printJson } from '../../terminal/print-json.js';
+import type { Style } from '../../terminal/style.js';
 import { reportText } from './text.js';
 
 export interface ReportFlags {

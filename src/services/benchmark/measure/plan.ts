@@ -1,10 +1,10 @@
 /** What is measured, and in what order: every part with every combination of settings that it depends on. */
 
-import type { CpuFeatures } from '../../machine/cpu.js';
-import type { Architecture } from '../../network/architecture.js';
-import type { Precision } from '../../network/precision.js';
-import { type RunSettings, resolveSettings } from '../pipeline/settings.js';
-import { type Part, type ResultKey, sameKey } from './report.js';
+import type { CpuFeatures } from '../../../machine/cpu.js';
+import type { Architecture } from '../../../network/architecture.js';
+import type { Precision } from '../../../network/precision.js';
+import { type RunSettings, resolveSettings } from '../../pipeline/settings.js';
+import { type Part, type ResultKey, sameKey } from '../report/report.js';
 
 /** Images that are timed together where no network says how many: some tenths of a second of decoding. */
 export const DECODE_BATCH = 64;

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { comparisonText } from '../../../src/cli/benchmark/compare.js';
-import { styleOf } from '../../../src/cli/terminal/style.js';
-import { ExitCode } from '../../../src/errors.js';
-import { compareReports } from '../../../src/services/benchmark/compare.js';
-import { checkReport, readReport } from '../../../src/services/benchmark/report-file.js';
+import { comparisonText } from '../../../../src/cli/benchmark/compare.js';
+import { styleOf } from '../../../../src/cli/terminal/style.js';
+import { ExitCode } from '../../../../src/errors.js';
+import { compareReports } from '../../../../src/services/benchmark/compare.js';
+import { checkReport, readReport } from '../../../../src/services/benchmark/report/file.js';
 import { DECODE, failure, report, success } from './reports.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg16-test-'));

@@ -1,12 +1,12 @@
 /** The images of a quantisation: decoded once, run several times. */
 
-import type { Engine, Outputs } from '../../engine/engine.js';
-import { ExitCode, RunError } from '../../errors.js';
-import type { ImageFile, ImageList } from '../../images/list/find.js';
-import { type LoadOptions, loadWithDetails } from '../../images/load.js';
-import { INPUT_CHANNELS } from '../../network/architecture.js';
-import type { Preset } from '../../network/preset.js';
-import { mapOrdered } from '../../stream.js';
+import type { Engine, Outputs } from '../../../engine/engine.js';
+import { ExitCode, RunError } from '../../../errors.js';
+import type { ImageFile, ImageList } from '../../../images/list/find.js';
+import { type LoadOptions, loadWithDetails } from '../../../images/load.js';
+import { INPUT_CHANNELS } from '../../../network/architecture.js';
+import type { Preset } from '../../../network/preset.js';
+import { mapOrdered } from '../../../stream.js';
 
 /**
  * Images that are used, at most: ranges hardly move after some hundreds. Of more, evenly many of the whole list are taken, as

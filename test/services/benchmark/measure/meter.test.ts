@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Meter } from '../../../src/services/benchmark/meter.js';
+import { Meter } from '../../../../src/services/benchmark/measure/meter.js';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { CpuFeatures } from '../../../src/machine/cpu.js';
-import { vgg16 } from '../../../src/network/architecture.js';
-import { DECODE_BATCH, type PlanOptions, planSteps } from '../../../src/services/benchmark/plan.js';
-import { resolveSettings } from '../../../src/services/pipeline/settings.js';
+import type { CpuFeatures } from '../../../../src/machine/cpu.js';
+import { vgg16 } from '../../../../src/network/architecture.js';
+import { DECODE_BATCH, type PlanOptions, planSteps } from '../../../../src/services/benchmark/measure/plan.js';
+import { resolveSettings } from '../../../../src/services/pipeline/settings.js';
 
 const CPU: CpuFeatures = {
   model: 'a CPU without bfloat16',

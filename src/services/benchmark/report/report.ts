@@ -1,7 +1,7 @@
 /** What a benchmark found: the document that `--json` prints and `benchmark compare` reads. */
 
-import type { Precision } from '../../network/precision.js';
-import type { Machine } from '../../output/run-record.js';
+import type { Precision } from '../../../network/precision.js';
+import type { Machine } from '../../../output/run-record.js';
 import type { Percentiles } from './statistics.js';
 
 /** Raised when a key changes its meaning or goes away. */

@@ -1,9 +1,9 @@
 /** What the measuring process is told, and what it answers: plain data between two processes. */
 
-import type { DecodeMode } from '../../images/load.js';
-import type { OpenOptions } from '../../models/open.js';
-import type { Precision } from '../../network/precision.js';
-import type { Measured } from './report.js';
+import type { DecodeMode } from '../../../images/load.js';
+import type { OpenOptions } from '../../../models/open.js';
+import type { Precision } from '../../../network/precision.js';
+import type { Measured } from '../report/report.js';
 
 /** How much is measured. */
 export interface Repeats {

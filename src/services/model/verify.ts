@@ -1,15 +1,103 @@
-/** Two models over the same images: what their outputs differ by, image by image. */
+/** Is a model what it says it is: by itself, or beside another model over the same images. */
 
-import { usageError } from '../../errors.js';
+import { Engine } from '../../engine/engine.js';
+import { RunError, usageError } from '../../errors.js';
 import type { ImageList } from '../../images/list/find.js';
+import { availableThreads } from '../../machine/cpu.js';
+import { recognize } from '../../models/catalog/known.js';
+import { modelHash } from '../../models/catalog/model-hash.js';
+import { type Golden, goldenOf } from '../../models/golden.js';
 import { type OpenOptions, openModel } from '../../models/open.js';
-import type { ModelCard } from '../../network/card.js';
+import { INPUT_CHANNELS } from '../../network/architecture.js';
+import type { Model, ModelCard } from '../../network/card.js';
 import type { LayerOutput } from '../../network/output-request.js';
 import type { ComparedRow } from '../../output/compared.js';
 import type { ExtractedRow, FailedRow, KeptRow } from '../../output/rows/records.js';
 import { extract } from '../extract.js';
 import type { StreamOptions } from '../pipeline/pipeline.js';
 import type { RunCounts, RunEvent } from '../pipeline/run.js';
+import { outputDifferences } from './comparison/differences.js';
+
+/** One thing that was looked at; `ok` is `null` where there is nothing to compare with. */
+export interface ModelCheck {
+  readonly name: 'hash' | 'weights' | 'outputs';
+  readonly ok: boolean | null;
+  /** What was found, in a sentence. */
+  readonly found: string;
+}
+
+export interface CheckedModel {
+  readonly card: ModelCard;
+  /** In hex; `null` for generated weights. */
+  readonly sha256: string | null;
+  readonly checks: readonly ModelCheck[];
+}
+
+/** A share of the largest logit: float32 sums in another order differ by less. */
+const TOLERANCE = 1e-5;
+
+/** Opens the model, reads all of its weights and runs it once. Throws as `openModel` does. */
+export async function checkModel(name: string, open: OpenOptions): Promise<CheckedModel> {
+  const model = await openModel(name, open);
+  const sha256 = await modelHash(model, open.cacheDir);
+  const published = model.file === null ? undefined : await recognize(model.file.path, open.cacheDir);
+  const golden = await goldenOf(sha256);
+  const hash: ModelCheck =
+    sha256 === null
+      ? { name: 'hash', ok: null, found: 'generated weights have no file' }
+      : golden === undefined && published === undefined
+        ? { name: 'hash', ok: null, found: `sha256 ${sha256}; none is known to compare it with` }
+        : { name: 'hash', ok: true, found: `sha256 ${sha256}, that of ${published?.what ?? model.card.name}` };
+  const layer = model.card.architecture.classifier === null ? 'pool5' : 'fc8';
+  let values: Float32Array;
+  try {
+    values = await runOnce(model, layer, golden?.pixelStep ?? PIXEL_STEP);
+  } catch (error) {
+    if (!(error instanceof RunError) || error.code !== 'MODEL_INVALID') throw error;
+    const weights: ModelCheck = { name: 'weights', ok: false, found: error.message };
+    return { card: model.card, sha256, checks: [hash, weights] };
+  }
+  return {
+    card: model.card,
+    sha256,
+    checks: [
+      hash,
+      { name: 'weights', ok: true, found: 'all weights are finite numbers' },
+      outputsCheck(values, golden),
+    ],
+  };
+}
+
+/** It is odd, so that all bytes occur; it means nothing beyond that. */
+const PIXEL_STEP = 7919;
+
+/** The layer's values for one made-up image. */
+async function runOnce(model: Model, layer: string, pixelStep: number): Promise<Float32Array> {
+  const outputs = [{ kind: 'layer', layer } as const];
+  const engine = await Engine.open({ model, precision: 'f32', threads: availableThreads(), outputs });
+  try {
+    const pixels = new Uint8Array(model.card.architecture.inputSize ** 2 * INPUT_CHANNELS);
+    for (let i = 0; i < pixels.length; i++) pixels[i] = (i * pixelStep) % 256;
+    const result = await engine.run(pixels.buffer, 1);
+    return result.outputs?.[layer]?.data as Float32Array;
+  } finally {
+    await engine.close();
+  }
+}
+
+function outputsCheck(values: Float32Array, golden: Golden | undefined): ModelCheck {
+  const name = 'outputs';
+  if (!values.every(Number.isFinite))
+    return { name, ok: false, found: 'the network gives numbers that are not finite' };
+  if (golden === undefined) {
+    return { name, ok: null, found: 'finite; none are stored to compare them with' };
+  }
+  const largest = Math.max(...golden.logits.map(Math.abs));
+  const worst = Math.max(...golden.logits.map((value, i) => Math.abs(value - (values[i] as number))));
+  const relative = worst / largest;
+  const found = `logits differ from ${golden.madeBy}'s by ${relative.toExponential(1)} of the largest`;
+  return { name, ok: values.length === golden.logits.length && relative <= TOLERANCE, found };
+}
 
 export interface CompareOptions {
   readonly first: StreamOptions;
@@ -107,42 +195,17 @@ function compareRows(
     return { path, index, identity, status: 'error', error: { code: 'NOT_FOUND', message } };
   }
   if (second.status === 'error') return second as FailedRow;
-  return { path, index, identity, status: 'ok', ...differences(valuesOf(first), valuesOf(second), hasClasses, topK) };
-}
-
-/** What two outputs for one image differ by. Throws where their lengths do. */
-export function differences(
-  a: Float32Array,
-  b: Float32Array,
-  hasClasses: boolean,
-  topK: number,
-): Pick<ComparedRow, 'maxDiff' | 'meanDiff' | 'largest' | 'classes'> {
-  if (a.length !== b.length) throw new Error(`Expected ${a.length} values but received ${b.length}.`);
-  let [maxDiff, sum, largest] = [0, 0, 0];
-  for (let i = 0; i < a.length; i++) {
-    const diff = Math.abs((a[i] as number) - (b[i] as number));
-    // NaN stays: it must not pass.
-    maxDiff = Math.max(maxDiff, diff);
-    sum += diff;
-    largest = Math.max(largest, Math.abs(a[i] as number));
-  }
-  return { maxDiff, meanDiff: sum / a.length, largest, classes: hasClasses ? classesOf(a, b, topK) : null };
+  return {
+    path,
+    index,
+    identity,
+    status: 'ok',
+    ...outputDifferences(valuesOf(first), valuesOf(second), hasClasses, topK),
+  };
 }
 
 function valuesOf(row: AnyRow): Float32Array {
   const values = 'layers' in row ? row.layers[0]?.values : undefined;
   if (!(values instanceof Float32Array)) throw new Error('Expected the values of a layer.');
   return values;
-}
-
-function classesOf(a: Float32Array, b: Float32Array, k: number): ComparedRow['classes'] {
-  const [first, second] = [best(a, k), best(b, k)];
-  const common = first.filter((each) => second.includes(each)).length;
-  return { first: first[0] as number, second: second[0] as number, topK: common / first.length };
-}
-
-/** Indices of the k largest values, the largest first; of equal ones the lower index, as TensorFlow's TopKV2. */
-function best(values: Float32Array, k: number): number[] {
-  const order = Array.from(values.keys()).sort((a, b) => (values[b] as number) - (values[a] as number) || a - b);
-  return order.slice(0, k);
 }

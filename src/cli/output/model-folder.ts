@@ -7,7 +7,7 @@ import { dirname, join, parse, resolve, sep } from 'node:path';
 import { ExitCode, RunError, usageError } from '../../errors.js';
 import { mountPoints } from '../../output/files/trial.js';
 import { reasonOf } from '../../output/sink.js';
-import { checkReplaceable, isEmptyFolder } from '../../services/model/export-folder.js';
+import { checkReplaceable, isEmptyFolder } from '../../services/model/export.js';
 
 /** Throws USAGE or OUTPUT_EXISTS for what could not be written, or must not be replaced. */
 export async function checkModelFolder(output: string, { force }: { readonly force: boolean }): Promise<void> {

@@ -1,15 +1,15 @@
 /** All of it: files to rows of CSV, through the stream that `classify` is made of. */
 
-import type { ImageFile, ImageList } from '../../images/list/find.js';
-import { PassedOver } from '../../images/list/passed-over.js';
-import { classifyCsv } from '../../output/rows/csv.js';
-import type { ClassifyRow } from '../../output/rows/records.js';
-import { classify } from '../classify.js';
+import type { ImageFile, ImageList } from '../../../images/list/find.js';
+import { PassedOver } from '../../../images/list/passed-over.js';
+import { classifyCsv } from '../../../output/rows/csv.js';
+import type { ClassifyRow } from '../../../output/rows/records.js';
+import { classify } from '../../classify.js';
+import type { Measured } from '../report/report.js';
+import { endless } from './decode.js';
 import type { Photo, PipelineJob } from './jobs.js';
-import { endless } from './measure-decode.js';
-import { FIRST_IMAGES, TOP_K } from './measure-model.js';
 import { Meter } from './meter.js';
-import type { Measured } from './report.js';
+import { FIRST_IMAGES, TOP_K } from './model.js';
 
 /** `sinceStart` gives the seconds since the process was started. */
 export async function measurePipeline(
