@@ -2,7 +2,6 @@
 
 import { type ExitCode, usageError } from '../errors.js';
 import type { ModelCard } from '../network/card.js';
-import { outputTarget } from '../output/files/links.js';
 import { classifyCsv, classifyLongCsv } from '../output/rows/csv.js';
 import type { RowEncoder, RowFormat, Scores } from '../output/rows/encoder.js';
 import { classifyJsonl } from '../output/rows/jsonl.js';
@@ -12,12 +11,11 @@ import { layoutOf } from '../output/store/formats.js';
 import { textLayout } from '../output/store/layout.js';
 import { classify } from '../services/classify.js';
 import type { CommandContext } from './command/context.js';
-import { resolvedShard } from './flags/shard.js';
-import { checkOutputs, continues, fileOutput, textFormat } from './output/file.js';
-import { formatOf, openStream, STDOUT } from './output/options.js';
+import { rowOutput, textFormat } from './output/file.js';
+import { formatOf, STDOUT } from './output/options.js';
 import type { RunOutput } from './output/run-output.js';
+import { checkOutputFiles, continues } from './output/stored.js';
 import { type ImageRunFlags, runImages } from './run/image-run.js';
-import { runSettings } from './run/settings.js';
 
 export interface ClassifyFlags extends ImageRunFlags {
   readonly format?: RowFormat | undefined;
@@ -45,7 +43,7 @@ export async function runClassify(
   if (format === 'table' && continues(flags)) {
     throw usageError('Expected --format csv or jsonl with --resume but a table is for people.', 'Add --format csv.');
   }
-  if (flags.output !== STDOUT) await checkOutputs([flags.output], flags);
+  if (flags.output !== STDOUT) await checkOutputFiles([flags.output], flags);
   return runImages<ClassifiedRow>({
     command: 'classify',
     inputs,
@@ -57,32 +55,29 @@ export async function runClassify(
   });
 }
 
-async function openOutput(
+function openOutput(
   format: RowFormat,
   flags: ClassifyFlags,
   context: CommandContext,
   onClosed: () => void,
 ): Promise<RunOutput<ClassifiedRow>> {
   const encoder = (card: ModelCard) => encoderFor(format, card, flags, context);
-  const stream = await openStream(flags.output, format, encoder, onClosed);
-  if (stream !== undefined) return stream;
-  const target = await outputTarget(flags.output);
-  return fileOutput<ClassifiedRow>({
-    file: flags.output,
+  return rowOutput<ClassifiedRow>({
+    command: 'classify',
     format,
     flags,
-    shard: resolvedShard(flags.shard),
-    formatFor: (card) => {
+    encoder,
+    formatFor: (card, target) => {
       const layout = format === 'table' ? textLayout(target, format) : layoutOf(format, target, []);
       return textFormat(layout, encoder(card));
     },
-    settings: (run) => ({
-      ...runSettings('classify', run, flags),
+    settings: {
       'top-k': flags['top-k'],
       threshold: flags.threshold,
       scores: flags.scores,
       long: flags.long === true,
-    }),
+    },
+    onClosed,
   });
 }
 

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { ExitCode, usageError } from '../errors.js';
 import { isFolder } from '../output/files/folders.js';
 import { printable } from '../output/printable.js';
-import { RUN_RECORD_VERSION, type RunRecord, runRecordPath, writeRunRecord } from '../output/run-record.js';
+import { type RunRecord, runRecordPath, writeRunRecord } from '../output/run-record.js';
 import { merge } from '../services/merge.js';
-import { describeMachine } from '../services/pipeline/machine.js';
 import type { RunCounts } from '../services/pipeline/run.js';
 import { untilAborted } from '../stream.js';
 import type { CommandContext } from './command/context.js';
 import { checkDatasetFolder } from './output/dataset-folder.js';
-import { type ContinuationFlags, checkOutputs } from './output/file.js';
 import { STDOUT } from './output/options.js';
+import { type ContinuationFlags, checkOutputFiles } from './output/stored.js';
+import { type RunFacts, runRecord } from './run/record.js';
 import { Interruption } from './run/signals.js';
 import { printJson } from './terminal/print-json.js';
 import { openProgress, progressStyle } from './terminal/progress.js';
@@ -36,7 +36,7 @@ export async function runMerge(
   if (output === STDOUT)
     throw usageError('Expected --output FILE for the merged rows but received none.', 'Add -o all.csv.');
   const isDataset = await isFolder(parts[0] as string);
-  await (isDataset ? checkDatasetFolder(output, flags) : checkOutputs([output], flags));
+  await (isDataset ? checkDatasetFolder(output, flags) : checkOutputFiles([output], flags));
   const progress = await openProgress(progressStyle(flags));
   const interruption = new Interruption(() => progress.around(() => context.say('Ending.')));
   const start = new Date();
@@ -76,25 +76,22 @@ export async function runMerge(
     if (interruption.deadline.aborted) interruption.endNow();
     return exitCode;
   }
-  const record: RunRecord = {
-    v: RUN_RECORD_VERSION,
-    tool: 'vgg16',
+  const facts: RunFacts = {
     command: 'merge',
-    arguments: context.arguments,
-    directory: process.cwd(),
-    ...(await describeMachine()),
     model,
     settings: { parts },
     output: { file: output, partial: null, format },
     counts,
     inputs: { total: counts.seen, sha256: done.list },
-    start: start.toISOString(),
-    end: new Date().toISOString(),
-    seconds: Math.round(seconds * 1000) / 1000,
+    start,
+    end: new Date(),
+    seconds,
     imagesPerSecond: 0,
     exitCode,
-    error: null,
+    results: undefined,
+    failure: undefined,
   };
+  const record = await runRecord(facts, context);
   await writeRunRecord(isDataset ? join(output, 'run.json') : runRecordPath(output), record);
   if (flags.json === true) printJson(record);
   if (flags.quiet !== true) {

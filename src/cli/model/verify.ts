@@ -1,9 +1,7 @@
 /** `vgg16 model verify`: a model by itself, or against another over images. */
 
 import { ExitCode, usageError } from '../../errors.js';
-import type { ModelCard } from '../../network/card.js';
 import { type Agreement, AgreementSum, type ComparedRow, comparedCsv, comparedJsonl } from '../../output/compared.js';
-import { outputTarget } from '../../output/files/links.js';
 import { printable } from '../../output/printable.js';
 import type { RowEncoder } from '../../output/rows/encoder.js';
 import type { FailedRow } from '../../output/rows/records.js';
@@ -11,15 +9,13 @@ import { layoutOf } from '../../output/store/formats.js';
 import { checkModel, compareModels } from '../../services/model/verify.js';
 import type { RunEvent } from '../../services/pipeline/run.js';
 import type { CommandContext } from '../command/context.js';
-import { resolvedShard } from '../flags/shard.js';
-import { checkOutputs, fileOutput, textFormat } from '../output/file.js';
-import { formatOf, openStream, STDOUT } from '../output/options.js';
-import type { RunOutput } from '../output/run-output.js';
+import { rowOutput, textFormat } from '../output/file.js';
+import { formatOf, STDOUT } from '../output/options.js';
+import { checkOutputFiles } from '../output/stored.js';
 import { ensureWeights } from '../run/download.js';
 import { type ImageRunFlags, runImages } from '../run/image-run.js';
 import { openInputs } from '../run/inputs.js';
 import { openOptions } from '../run/model-options.js';
-import { runSettings } from '../run/settings.js';
 import { printJson } from '../terminal/print-json.js';
 import { formatCount } from '../terminal/rate.js';
 
@@ -94,7 +90,7 @@ async function verifyAgainst(
     throw usageError('Expected --files-from FILE but received -: the list is read twice, once for each model.');
   }
   const format = formatOf(flags.format, flags.output, false) === 'jsonl' ? 'jsonl' : 'csv';
-  if (flags.output !== STDOUT) await checkOutputs([flags.output], flags);
+  if (flags.output !== STDOUT) await checkOutputFiles([flags.output], flags);
   const sum = new AgreementSum();
   const encoder = (): RowEncoder<ComparedRow | FailedRow> => (format === 'csv' ? comparedCsv() : comparedJsonl());
   const open = await openOptions({ ...flags, model }, context.cacheDir);
@@ -105,7 +101,16 @@ async function verifyAgainst(
     flags: { ...flags, model },
     context,
     onTerminal: flags.output === STDOUT && process.stdout.isTTY === true,
-    output: (onClosed) => openOutput(flags, format, encoder, other, onClosed),
+    output: (onClosed) =>
+      rowOutput<ComparedRow>({
+        command: 'model verify',
+        format,
+        flags,
+        encoder,
+        formatFor: (_, target) => textFormat(layoutOf(format, target, []), encoder()),
+        settings: { against: other },
+        onClosed,
+      }),
     events: (first) =>
       summed(
         (async function* () {
@@ -130,26 +135,6 @@ async function* summed(events: AsyncGenerator<RunEvent<ComparedRow>, void>, sum:
     if (event.type === 'rows') for (const row of event.rows) if (!('kept' in row)) sum.add(row);
     yield event;
   }
-}
-
-async function openOutput(
-  flags: VerifyFlags,
-  format: 'csv' | 'jsonl',
-  encoder: (card: ModelCard) => RowEncoder<ComparedRow | FailedRow>,
-  other: string,
-  onClosed: () => void,
-): Promise<RunOutput<ComparedRow>> {
-  const stream = await openStream(flags.output, format, encoder, onClosed);
-  if (stream !== undefined) return stream;
-  const target = await outputTarget(flags.output);
-  return fileOutput<ComparedRow>({
-    file: flags.output,
-    format,
-    flags,
-    shard: resolvedShard(flags.shard),
-    formatFor: (card) => textFormat(layoutOf(format, target, []), encoder(card)),
-    settings: (run) => ({ ...runSettings('model verify', run, flags), against: other }),
-  });
 }
 
 function agreementLines(

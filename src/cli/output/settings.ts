@@ -3,14 +3,16 @@
 import { createHash } from 'node:crypto';
 import type { Settings } from '../../output/store/journal.js';
 import type { RunIdentity } from '../../services/pipeline/run.js';
-import type { ImageRunFlags } from './image-run.js';
+
+/** The flags of every command that change the values of rows. */
+export interface ValueFlags {
+  readonly 'auto-orient': boolean;
+  readonly decode: 'exact' | 'fast';
+  readonly 'max-pixels': number;
+}
 
 /** The command, the model and the preprocessing; each command adds its own flags that change values. */
-export function runSettings(
-  command: string,
-  { card, modelHash, settings }: RunIdentity,
-  flags: Pick<ImageRunFlags, 'auto-orient' | 'decode' | 'max-pixels'>,
-): Settings {
+export function runSettings(command: string, { card, modelHash, settings }: RunIdentity, flags: ValueFlags): Settings {
   const { architecture, preset, labels } = card;
   return {
     command,

@@ -3,17 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RunOutput } from '../../../src/cli/output/run-output.js';
+import { type ImageRunFlags, type OpenRun, streamRows } from '../../../src/cli/run/image-run.js';
 import { Interruption } from '../../../src/cli/run/signals.js';
-import { streamRun } from '../../../src/cli/run/stream-run.js';
-import type { StreamRun } from '../../../src/cli/run/types.js';
 import { openProgress } from '../../../src/cli/terminal/progress.js';
+import { styleOf } from '../../../src/cli/terminal/style.js';
 import { modelError } from '../../../src/errors.js';
 import { PassedOver } from '../../../src/images/list/passed-over.js';
 import { vgg16 } from '../../../src/network/architecture.js';
 import { PRESETS } from '../../../src/network/preset.js';
 import { classifyJsonl } from '../../../src/output/rows/jsonl.js';
 import type { ClassifiedRow, FailedRow } from '../../../src/output/rows/records.js';
-import type { Machine } from '../../../src/output/run-record.js';
 import { readJournal } from '../../../src/output/store/journal.js';
 import { textLayout } from '../../../src/output/store/layout.js';
 import { lazyWriter, type RowWriter, storeWriter } from '../../../src/output/store/row-writer.js';
@@ -57,6 +56,7 @@ function rows(...list: (ClassifiedRow | FailedRow)[]): RunEvent<ClassifiedRow> {
 
 /** As of a run over two images. */
 const LIST = 'd2';
+const IMAGES = { digest: () => 'd1', listDigest: () => LIST, passedOver: new PassedOver() };
 
 /** JSON lines in a file of the test's folder, begun with the first row. */
 function fileOutput(changes: Partial<RunOutput<ClassifiedRow>> = {}): RunOutput<ClassifiedRow> {
@@ -88,30 +88,54 @@ function writerOf(changes: Partial<RowWriter<ClassifiedRow | FailedRow>>): RunOu
   });
 }
 
+/** The flags of a command that nobody has typed any for. */
+const FLAGS: ImageRunFlags = {
+  model: 'mini',
+  output: '-',
+  recursive: true,
+  ext: ['jpg'],
+  'follow-symlinks': false,
+  'auto-orient': true,
+  decode: 'exact',
+  'batch-size': 'auto',
+  workers: 'auto',
+  threads: 'auto',
+  precision: 'f32',
+  'max-pixels': 1e6,
+  'on-error': 'skip',
+  'max-errors': { count: 0 },
+};
+
+interface Changes {
+  readonly flags?: Partial<ImageRunFlags>;
+  readonly onTerminal?: boolean;
+  readonly output?: RunOutput<ClassifiedRow>;
+  readonly images?: OpenRun<ClassifiedRow>['images'];
+}
+
 async function run(
   events: AsyncIterable<RunEvent<ClassifiedRow>>,
-  changes: Partial<StreamRun<ClassifiedRow>> = {},
+  { flags = {}, onTerminal = false, output = fileOutput(), images = IMAGES }: Changes = {},
 ): Promise<number> {
-  return streamRun<ClassifiedRow>({
-    command: 'classify',
+  const context = {
     arguments: ['photos/'],
-    images: { digest: () => 'd1', listDigest: () => LIST, passedOver: new PassedOver() },
-    events,
-    output: fileOutput(),
-    maxErrors: { count: 0 },
-    stopOnError: false,
-    tellFailures: true,
-    json: false,
-    quiet: false,
-    verbose: false,
-    progress: await openProgress('none'),
-    interruption,
-    machine: async () =>
-      ({ versions: {}, platform: 'test', cpu: { model: 'test', features: [] } }) as unknown as Machine,
-    say: (line) => said.push(line),
-    notice: (message) => said.push(message),
-    ...changes,
-  });
+    cacheDir: folder,
+    style: styleOf(false),
+    say: (line: string) => said.push(line),
+    notice: (message: string) => said.push(message),
+  };
+  return streamRows<ClassifiedRow>(
+    {
+      command: 'classify',
+      inputs: ['photos/'],
+      flags: { ...FLAGS, ...flags },
+      context,
+      onTerminal,
+      output: async () => output,
+      events: () => events,
+    },
+    { images, output, events, progress: await openProgress('none'), interruption },
+  );
 }
 
 async function* stream(...events: RunEvent<ClassifiedRow>[]): AsyncGenerator<RunEvent<ClassifiedRow>> {
@@ -120,7 +144,7 @@ async function* stream(...events: RunEvent<ClassifiedRow>[]): AsyncGenerator<Run
 
 const record = () => JSON.parse(readFileSync(join(folder, 'out.jsonl.run.json'), 'utf8'));
 
-describe('streamRun', () => {
+describe('streamRows', () => {
   it('publishes the rows and their record, and says how it went', async () => {
     expect(await run(stream(READY, rows(OK, { ...OK, index: 13 })))).toBe(0);
     expect(readdirSync(folder).sort()).toEqual(['out.jsonl', 'out.jsonl.journal', 'out.jsonl.run.json']);
@@ -151,7 +175,7 @@ describe('streamRun', () => {
     expect(said).toHaveLength(2);
     expect(record().inputs.passedOver).toEqual({ others: 1, links: 2, hidden: 0, excluded: 0 });
     rmSync(join(folder, 'out.jsonl'));
-    await run(stream(READY, rows(OK)), { images, quiet: true });
+    await run(stream(READY, rows(OK)), { images, flags: { quiet: true } });
     expect(said).toHaveLength(2);
   });
 
@@ -159,7 +183,7 @@ describe('streamRun', () => {
     expect(await run(stream(READY, rows(OK, FAILED)))).toBe(3);
     expect(said[0]).toBe('x\\n"y",\\e[31mz.jpg: DECODE_FAILED: Expected a whole JPEG but it is cut off.');
     rmSync(join(folder, 'out.jsonl'));
-    expect(await run(stream(READY, rows(OK, FAILED)), { maxErrors: { percent: 50 } })).toBe(0);
+    expect(await run(stream(READY, rows(OK, FAILED)), { flags: { 'max-errors': { percent: 50 } } })).toBe(0);
     expect(record()).toMatchObject({ exitCode: 0, counts: { failed: 1 } });
   });
 
@@ -199,7 +223,7 @@ describe('streamRun', () => {
   });
 
   it('stops at the first failed image when asked to: exit 3, the rows stay', async () => {
-    await expect(run(stream(READY, rows(OK, FAILED)), { stopOnError: true })).rejects.toMatchObject({
+    await expect(run(stream(READY, rows(OK, FAILED)), { flags: { 'on-error': 'fail' } })).rejects.toMatchObject({
       code: 'TOO_MANY_ERRORS',
       exitCode: 3,
     });
@@ -213,7 +237,7 @@ describe('streamRun', () => {
       process.emit('SIGTERM');
       await new Promise(() => {});
     }
-    expect(await run(hangs(), { tellFailures: false })).toBe(143);
+    expect(await run(hangs(), { onTerminal: true })).toBe(143);
     expect(record()).toMatchObject({ exitCode: 143, counts: { seen: 1 }, output: { file: null } });
     expect(said).toEqual([
       expect.stringMatching(
@@ -259,7 +283,7 @@ describe('streamRun', () => {
     expect(close).toHaveBeenCalledExactlyOnceWith({ complete: true });
     expect(said[0]).toBe('1 image is no longer there.');
     said = [];
-    expect(await run(stream(READY, rows(OK)), { output, quiet: true })).toBe(0);
+    expect(await run(stream(READY, rows(OK)), { output, flags: { quiet: true } })).toBe(0);
     expect(said).toEqual([]);
   });
 
@@ -276,7 +300,7 @@ describe('streamRun', () => {
   it('has nothing to do where the output is there: the record of the run that made it stays, failures count', async () => {
     const output = fileOutput({ open: writerOf({ finish: async () => false }) });
     writeFileSync(output.record ?? '', 'of the run before');
-    expect(await run(stream(READY, rows(OK, FAILED)), { output, tellFailures: false })).toBe(3);
+    expect(await run(stream(READY, rows(OK, FAILED)), { output, onTerminal: true })).toBe(3);
     expect(readFileSync(output.record ?? '', 'utf8')).toBe('of the run before');
     expect(said).toEqual([`Nothing to do: ${output.file} is complete (2 images, 1 failed).`]);
     rmSync(output.record ?? '');
