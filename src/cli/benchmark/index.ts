@@ -4,7 +4,7 @@ import { ExitCode } from '../../errors.js';
 import type { Precision } from '../../network/precision.js';
 import { checkOutput } from '../../output/files/atomic.js';
 import { type BenchmarkEvent, benchmark } from '../../services/benchmark/index.js';
-import type { Part, Report } from '../../services/benchmark/report/report.js';
+import type { MeasuredPart, Report } from '../../services/benchmark/report/report.js';
 import type { CommandContext } from '../command/context.js';
 import { STDOUT } from '../output/options.js';
 import { type InputFlags, openInputs } from '../run/inputs.js';
@@ -15,7 +15,7 @@ import { type ReportFlags, reportFormat, writeReport } from './report/output.js'
 import { failureText, keyText } from './report/text.js';
 
 export interface BenchmarkFlags extends InputFlags, ModelFlags, ReportFlags {
-  readonly parts: readonly Part[];
+  readonly parts: readonly MeasuredPart[];
   readonly precision: readonly (Precision | 'auto')[];
   readonly 'batch-size': readonly (number | 'auto')[];
   readonly threads: readonly (number | 'auto')[];

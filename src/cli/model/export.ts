@@ -1,4 +1,4 @@
-/** `vgg16 model export` and `vgg16 model import`: flags → service → a line, or an object. */
+/** `vgg16 model export`: flags → service → a line, or an object. */
 
 import { extname } from 'node:path';
 import { ExitCode, RunError, usageError } from '../../errors.js';
@@ -16,6 +16,7 @@ import { type InputFlags, openInputs } from '../run/inputs.js';
 import { type ModelFlags, openOptions } from '../run/model-options.js';
 import { runWhole } from '../run/whole-run.js';
 import { printJson } from '../terminal/print-json.js';
+import { megabytes } from '../terminal/size.js';
 
 export interface ExportModelFlags extends Omit<ModelFlags, 'model'> {
   readonly output?: string | undefined;
@@ -132,8 +133,4 @@ function verifiedLines({ runtime, images, failed, maxDiff, relativeDiff, worst, 
   const unread = failed === 0 ? '' : `; ${failed} images could not be read`;
   const largest = `${maxDiff.toPrecision(3)} (${relativeDiff.toExponential(1)} of the largest output), at ${printable(worst ?? '')}`;
   return [`run by ${runtime}, ${outputs}: largest difference ${largest}${agreement}${unread}`];
-}
-
-export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -15,7 +15,7 @@ import type { CommandContext } from '../command/context.js';
 import { type ModelFlags, openOptions } from '../run/model-options.js';
 import { runWhole } from '../run/whole-run.js';
 import { printJson } from '../terminal/print-json.js';
-import { megabytes } from './export.js';
+import { megabytes } from '../terminal/size.js';
 
 export interface ImportModelFlags extends Omit<ModelFlags, 'model'> {
   readonly name?: string | undefined;

@@ -7,6 +7,7 @@ import { type Inspection, inspectModel } from '../../services/model/inspect.js';
 import type { CommandContext } from '../command/context.js';
 import { type ModelFlags, openOptions } from '../run/model-options.js';
 import { printJson } from '../terminal/print-json.js';
+import { megabytes } from '../terminal/size.js';
 import type { Style } from '../terminal/style.js';
 
 export interface InspectFlags extends Omit<ModelFlags, 'model'> {
@@ -97,8 +98,4 @@ function accuracyText({
 
 function count(value: number): string {
   return value.toLocaleString('en-US');
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -14,7 +14,7 @@ import { runWhole } from '../run/whole-run.js';
 import { printJson } from '../terminal/print-json.js';
 import { openProgress, progressStyle, progressText } from '../terminal/progress.js';
 import { formatCount } from '../terminal/rate.js';
-import { megabytes } from './export.js';
+import { megabytes } from '../terminal/size.js';
 
 export interface QuantizeFlags extends Omit<ModelFlags, 'model'> {
   readonly output?: string | undefined;

@@ -4,6 +4,7 @@ import { printable } from '../../output/printable.js';
 import { needsPull, type PullEvent, type PulledModel, type PullOptions, pullModel } from '../../services/model/pull.js';
 import { openProgress, type Progress, progressStyle } from '../terminal/progress.js';
 import { formatDuration, Rate } from '../terminal/rate.js';
+import { megabytes } from '../terminal/size.js';
 
 /** What a command that may download says of it. */
 export interface NetworkFlags {
@@ -111,10 +112,10 @@ function say(line: string): void {
 export function downloadText(name: string, bytes: number, total: number | undefined, rate: Rate): string {
   const speed = rate.perSecond();
   const left = rate.secondsLeft(total);
-  const of = total === undefined ? ' MB' : ` of ${inMegabytes(total)} MB (${Math.floor((bytes / total) * 100)} %)`;
+  const of = total === undefined ? ' MB' : ` of ${megabytes(total)} (${Math.floor((bytes / total) * 100)} %)`;
   return [
     `${name}: ${inMegabytes(bytes)}${of}`,
-    ...(speed <= 0 ? [] : [`${inMegabytes(speed)} MB/s`]),
+    ...(speed <= 0 ? [] : [`${megabytes(speed)}/s`]),
     ...(left === undefined || speed <= 0 ? [] : [`${formatDuration(left)} left`]),
   ].join(', ');
 }
@@ -126,5 +127,5 @@ function inMegabytes(bytes: number): string {
 /** `imagenet (553.4 MB) → …/imagenet.safetensors`, and whether it was here before. */
 export function pulledLine({ name, path, bytes, pulled }: PulledModel): string {
   const what = pulled ? '' : ' is here already';
-  return `${name}${what} (${inMegabytes(bytes)} MB) → ${printable(path)}`;
+  return `${name}${what} (${megabytes(bytes)}) → ${printable(path)}`;
 }

@@ -4,13 +4,13 @@ import type { CpuFeatures } from '../../../machine/cpu.js';
 import type { Architecture } from '../../../network/architecture.js';
 import type { Precision } from '../../../network/precision.js';
 import { type RunSettings, resolveSettings } from '../../pipeline/settings.js';
-import { type Part, type ResultKey, sameKey } from '../report/report.js';
+import { type MeasuredPart, type ResultKey, sameKey } from '../report/report.js';
 
 /** Images that are timed together where no network says how many: some tenths of a second of decoding. */
 export const DECODE_BATCH = 64;
 
 export interface PlanOptions {
-  readonly parts: readonly Part[];
+  readonly parts: readonly MeasuredPart[];
   readonly precisions: readonly (Precision | 'auto')[];
   readonly batchSizes: readonly (number | 'auto')[];
   /** TensorFlow's. */
@@ -54,6 +54,6 @@ function settingsOf(
   );
 }
 
-function stepOf(part: Part, { precision, batchSize, threads }: RunSettings, workers: number | null): Step {
+function stepOf(part: MeasuredPart, { precision, batchSize, threads }: RunSettings, workers: number | null): Step {
   return { part, precision, batchSize, threads, workers };
 }

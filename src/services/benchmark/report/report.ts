@@ -14,11 +14,11 @@ export const PARTS = ['decode', 'preprocess', 'model', 'pipeline'] as const;
  * `decode`: file to the pixels that the network sees. `preprocess`: the same without decompression. `model`: the network
  * alone. `pipeline`: files to rows, all of it.
  */
-export type Part = (typeof PARTS)[number];
+export type MeasuredPart = (typeof PARTS)[number];
 
 /** Which measurement it is: two reports have the same one where all of these are equal. */
 export interface ResultKey {
-  readonly part: Part;
+  readonly part: MeasuredPart;
   /** `null` where the network takes no part; the same for `threads`. */
   readonly precision: Precision | null;
   /** Images that are timed together. */

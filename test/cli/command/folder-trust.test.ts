@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { FOLDER_MAY_SET, folderTrust } from '../../../src/cli/flags/folder.js';
+import { FOLDER_MAY_SET, folderTrust } from '../../../src/cli/command/folder-trust.js';
 
 const manifest = JSON.parse(readFileSync(new URL('../../../.oclif.manifest.json', import.meta.url), 'utf8')) as {
   readonly commands: Readonly<Record<string, { readonly flags: Readonly<Record<string, object>> }>>;
