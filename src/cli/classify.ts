@@ -2,7 +2,6 @@
 
 import { type ExitCode, usageError } from '../errors.js';
 import type { ModelCard } from '../network/card.js';
-import { outputTarget } from '../output/files/links.js';
 import { classifyCsv, classifyLongCsv } from '../output/rows/csv.js';
 import type { RowEncoder, RowFormat, Scores } from '../output/rows/encoder.js';
 import { classifyJsonl } from '../output/rows/jsonl.js';
@@ -11,12 +10,12 @@ import { classifyTable } from '../output/rows/table.js';
 import { layoutOf } from '../output/store/formats.js';
 import { textLayout } from '../output/store/layout.js';
 import { classify } from '../services/classify.js';
-import { checkOutputs, continues, fileOutput, textFormat } from './output/file.js';
-import { formatOf, openStream, STDOUT } from './output/options.js';
-import { type ImageRunFlags, runImages, type Session } from './run/image-run.js';
-import { runSettings } from './run/settings.js';
-import { resolvedShard } from './run/shard.js';
-import type { RunOutput } from './run/types.js';
+import type { CommandContext } from './command/context.js';
+import { rowOutput, textFormat } from './output/file.js';
+import { formatOf, STDOUT } from './output/options.js';
+import type { RunOutput } from './output/run-output.js';
+import { checkOutputFiles, continues } from './output/stored.js';
+import { type ImageRunFlags, runImages } from './run/image-run.js';
 
 export interface ClassifyFlags extends ImageRunFlags {
   readonly format?: RowFormat | undefined;
@@ -32,7 +31,7 @@ const PLAIN_TABLE_WIDTH = 120;
 export async function runClassify(
   inputs: readonly string[],
   flags: ClassifyFlags,
-  session: Session,
+  context: CommandContext,
 ): Promise<ExitCode> {
   const onTerminal = flags.output === STDOUT && process.stdout.isTTY === true;
   const format = formatOf(flags.format, flags.output, onTerminal);
@@ -44,44 +43,41 @@ export async function runClassify(
   if (format === 'table' && continues(flags)) {
     throw usageError('Expected --format csv or jsonl with --resume but a table is for people.', 'Add --format csv.');
   }
-  if (flags.output !== STDOUT) await checkOutputs([flags.output], flags);
+  if (flags.output !== STDOUT) await checkOutputFiles([flags.output], flags);
   return runImages<ClassifiedRow>({
     command: 'classify',
     inputs,
     flags,
-    session,
+    context,
     onTerminal,
-    output: (onClosed) => openOutput(format, flags, session, onClosed),
+    output: (onClosed) => openOutput(format, flags, context, onClosed),
     events: (options) => classify({ ...options, topK: flags['top-k'], threshold: flags.threshold }),
   });
 }
 
-async function openOutput(
+function openOutput(
   format: RowFormat,
   flags: ClassifyFlags,
-  session: Session,
+  context: CommandContext,
   onClosed: () => void,
 ): Promise<RunOutput<ClassifiedRow>> {
-  const encoder = (card: ModelCard) => encoderFor(format, card, flags, session);
-  const stream = await openStream(flags.output, format, encoder, onClosed);
-  if (stream !== undefined) return stream;
-  const target = await outputTarget(flags.output);
-  return fileOutput<ClassifiedRow>({
-    file: flags.output,
+  const encoder = (card: ModelCard) => encoderFor(format, card, flags, context);
+  return rowOutput<ClassifiedRow>({
+    command: 'classify',
     format,
     flags,
-    shard: resolvedShard(flags.shard),
-    formatFor: (card) => {
+    encoder,
+    formatFor: (card, target) => {
       const layout = format === 'table' ? textLayout(target, format) : layoutOf(format, target, []);
       return textFormat(layout, encoder(card));
     },
-    settings: (run) => ({
-      ...runSettings('classify', run, flags),
+    settings: {
       'top-k': flags['top-k'],
       threshold: flags.threshold,
       scores: flags.scores,
       long: flags.long === true,
-    }),
+    },
+    onClosed,
   });
 }
 
@@ -89,14 +85,14 @@ function encoderFor(
   format: RowFormat,
   card: ModelCard,
   flags: ClassifyFlags,
-  session: Session,
+  context: CommandContext,
 ): RowEncoder<ClassifyRow> {
   const { scores } = flags;
   const long = flags.long === true;
   const classes = card.architecture.classifier?.classes ?? 0;
   const topK = Math.min(flags['top-k'], classes);
   if (topK < flags['top-k'] && flags.quiet !== true) {
-    session.notice(`${card.name} has ${classes} classes: rows have ${topK} instead of ${flags['top-k']}.`);
+    context.notice(`${card.name} has ${classes} classes: rows have ${topK} instead of ${flags['top-k']}.`);
   }
   switch (format) {
     case 'csv':
@@ -107,7 +103,7 @@ function encoderFor(
       // A terminal that does not know its size says 0 columns.
       const columns = flags.output === STDOUT ? process.stdout.columns : undefined;
       const width = columns || PLAIN_TABLE_WIDTH;
-      return classifyTable({ width, scores, long, labels: card.labels, paint: session.style });
+      return classifyTable({ width, scores, long, labels: card.labels, paint: context.style });
     }
   }
 }

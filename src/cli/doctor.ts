@@ -1,8 +1,23 @@
-/** A diagnosis as text: what is there in aligned lines, then what is wrong and what to type. */
+/** `vgg16 doctor`: a diagnosis as text (what is there in aligned lines, then what is wrong and what to type), or an object. */
 
+import type { ExitCode } from '../errors.js';
 import { printable } from '../output/printable.js';
-import type { CachedFile, Diagnosis } from '../services/doctor.js';
+import { type CachedFile, type Diagnosis, doctor, doctorExitCode } from '../services/doctor.js';
+import type { CommandContext } from './command/context.js';
+import { printJson } from './terminal/print-json.js';
 import type { Style } from './terminal/style.js';
+
+export interface DoctorFlags {
+  readonly json?: boolean | undefined;
+}
+
+/** Resolves to the exit code. */
+export async function runDoctor(flags: DoctorFlags, { cacheDir, style }: CommandContext): Promise<ExitCode> {
+  const found = await doctor({ cacheDir });
+  if (flags.json === true) printJson(found, 2);
+  else process.stdout.write(`${diagnosisText(found, style)}\n`);
+  return doctorExitCode(found);
+}
 
 /** Width of the column of names. */
 const NAME_WIDTH = 12;

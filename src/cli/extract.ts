@@ -8,13 +8,13 @@ import type { StoreFormat } from '../output/rows/encoder.js';
 import type { ExtractedRow } from '../output/rows/records.js';
 import { finalsOf } from '../output/store/layout.js';
 import { extract, layerSpecs } from '../services/extract.js';
+import type { CommandContext } from './command/context.js';
 import { extractFormat, extractFormatOf, textEncoder } from './output/extract-formats.js';
-import { checkOutputs, fileOutput } from './output/file.js';
-import { openStream, STDOUT } from './output/options.js';
-import { type ImageRunFlags, runImages, type Session } from './run/image-run.js';
-import { runSettings } from './run/settings.js';
-import { resolvedShard } from './run/shard.js';
-import type { RunOutput } from './run/types.js';
+import { rowOutput } from './output/file.js';
+import { STDOUT } from './output/options.js';
+import type { RunOutput } from './output/run-output.js';
+import { checkOutputFiles } from './output/stored.js';
+import { type ImageRunFlags, runImages } from './run/image-run.js';
 
 /** The flags that choose activations. */
 export interface LayerFlags {
@@ -32,7 +32,11 @@ export interface ExtractFlags extends ImageRunFlags, LayerFlags {
 /** The layer that people mean by the features of VGG-16. */
 const DEFAULT_LAYER = 'fc7';
 
-export async function runExtract(inputs: readonly string[], flags: ExtractFlags, session: Session): Promise<ExitCode> {
+export async function runExtract(
+  inputs: readonly string[],
+  flags: ExtractFlags,
+  context: CommandContext,
+): Promise<ExitCode> {
   const format = extractFormatOf(flags.format, flags.output);
   const layers = layersOf(flags);
   await checkBefore(format, layers, flags);
@@ -40,7 +44,7 @@ export async function runExtract(inputs: readonly string[], flags: ExtractFlags,
     command: 'extract',
     inputs,
     flags,
-    session,
+    context,
     onTerminal: false,
     output: (onClosed) => openOutput(format, layers, flags, onClosed),
     events: (options) => extract({ ...options, layers }),
@@ -67,31 +71,23 @@ async function checkBefore(format: StoreFormat, layers: readonly LayerOutput[], 
   const target = await outputTarget(flags.output);
   // The names of the files follow from those of the layers; shapes are known with the model.
   const named = layers.map(({ layer }) => ({ name: layer === 'fc8' ? 'logits' : layer, shape: [] }));
-  await checkOutputs(finalsOf(extractFormat(format, target, named, flags.dtype).layout), flags);
+  await checkOutputFiles(finalsOf(extractFormat(format, target, named, flags.dtype).layout), flags);
 }
 
-async function openOutput(
+function openOutput(
   format: StoreFormat,
   layers: readonly LayerOutput[],
   flags: ExtractFlags,
   onClosed: () => void,
 ): Promise<RunOutput<ExtractedRow>> {
-  if (format === 'csv' || format === 'jsonl') {
-    const stream = await openStream<ExtractedRow>(
-      flags.output,
-      format,
-      (card) => textEncoder(format, layerSpecs(card, layers)) as NonNullable<ReturnType<typeof textEncoder>>,
-      onClosed,
-    );
-    if (stream !== undefined) return stream;
-  }
-  const target = await outputTarget(flags.output);
-  return fileOutput<ExtractedRow>({
-    file: flags.output,
+  const isText = format === 'csv' || format === 'jsonl';
+  return rowOutput<ExtractedRow>({
+    command: 'extract',
     format,
     flags,
-    shard: resolvedShard(flags.shard),
-    formatFor: (card) => extractFormat(format, target, layerSpecs(card, layers), flags.dtype),
-    settings: (run) => ({ ...runSettings('extract', run, flags), ...layerSettings(layers, flags) }),
+    encoder: isText ? (card) => textEncoder(format, layerSpecs(card, layers)) : undefined,
+    formatFor: (card, target) => extractFormat(format, target, layerSpecs(card, layers), flags.dtype),
+    settings: layerSettings(layers, flags),
+    onClosed,
   });
 }

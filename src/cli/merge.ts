@@ -4,15 +4,16 @@ import { join } from 'node:path';
 import { ExitCode, usageError } from '../errors.js';
 import { isFolder } from '../output/files/exists.js';
 import { printable } from '../output/printable.js';
-import { RUN_RECORD_VERSION, type RunRecord, runRecordPath, writeRunRecord } from '../output/store/run-record.js';
+import { type RunRecord, runRecordPath, writeRunRecord } from '../output/store/run-record.js';
+
 import { merge } from '../services/merge.js';
-import { describeMachine } from '../services/pipeline/machine.js';
 import type { RunCounts } from '../services/pipeline/run.js';
 import { untilAborted } from '../stream.js';
+import type { CommandContext } from './command/context.js';
 import { checkDatasetFolder } from './output/dataset-folder.js';
-import { type ContinuationFlags, checkOutputs } from './output/file.js';
 import { STDOUT } from './output/options.js';
-import type { Session } from './run/image-run.js';
+import { type ContinuationFlags, checkOutputFiles } from './output/stored.js';
+import { type RunFacts, runRecord } from './run/record.js';
 import { Interruption } from './run/signals.js';
 import { printJson } from './terminal/print-json.js';
 import { openProgress, progressStyle } from './terminal/progress.js';
@@ -25,16 +26,20 @@ export interface MergeFlags extends Pick<ContinuationFlags, 'force' | 'resume'> 
   readonly quiet?: boolean | undefined;
 }
 
-export async function runMerge(parts: readonly string[], flags: MergeFlags, session: Session): Promise<ExitCode> {
+export async function runMerge(
+  parts: readonly string[],
+  flags: MergeFlags,
+  context: CommandContext,
+): Promise<ExitCode> {
   const { output } = flags;
   if (parts.length === 0)
     throw usageError('Expected the parts to merge but received none.', 'Type vgg16 merge part-*.csv -o all.csv');
   if (output === STDOUT)
     throw usageError('Expected --output FILE for the merged rows but received none.', 'Add -o all.csv.');
   const isDataset = await isFolder(parts[0] as string);
-  await (isDataset ? checkDatasetFolder(output, flags) : checkOutputs([output], flags));
+  await (isDataset ? checkDatasetFolder(output, flags) : checkOutputFiles([output], flags));
   const progress = await openProgress(progressStyle(flags));
-  const interruption = new Interruption(() => progress.around(() => session.say('Ending.')));
+  const interruption = new Interruption(() => progress.around(() => context.say('Ending.')));
   const start = new Date();
   const startedAt = performance.now();
   let counts: Readonly<RunCounts> = { seen: 0, ok: 0, failed: 0, skipped: 0 };
@@ -67,37 +72,34 @@ export async function runMerge(parts: readonly string[], flags: MergeFlags, sess
   const exitCode = interruption.exitCode ?? ExitCode.Ok;
   const seconds = (performance.now() - startedAt) / 1000;
   if (done === undefined) {
-    session.say(`Interrupted (${interruption.signalName}): nothing was written; type the command again.`);
+    context.say(`Interrupted (${interruption.signalName}): nothing was written; type the command again.`);
     // What goes on in the background, unpacking for one thing, would keep the process alive.
     if (interruption.deadline.aborted) interruption.endNow();
     return exitCode;
   }
-  const record: RunRecord = {
-    v: RUN_RECORD_VERSION,
-    tool: 'vgg16',
+  const facts: RunFacts = {
     command: 'merge',
-    arguments: session.arguments,
-    directory: process.cwd(),
-    ...(await describeMachine()),
     model,
     settings: { parts },
     output: { file: output, partial: null, format },
     counts,
     inputs: { total: counts.seen, sha256: done.list },
-    start: start.toISOString(),
-    end: new Date().toISOString(),
-    seconds: Math.round(seconds * 1000) / 1000,
+    start,
+    end: new Date(),
+    seconds,
     imagesPerSecond: 0,
     exitCode,
-    error: null,
+    results: undefined,
+    failure: undefined,
   };
+  const record = await runRecord(facts, context);
   await writeRunRecord(isDataset ? join(output, 'run.json') : runRecordPath(output), record);
   if (flags.json === true) printJson(record);
   if (flags.quiet !== true) {
     const failed = counts.failed === 0 ? '' : `, ${formatCount(counts.failed)} failed`;
     const rows = `${formatCount(counts.seen)} ${counts.seen === 1 ? 'row' : 'rows'}`;
     const from = `${parts.length} ${parts.length === 1 ? 'part' : 'parts'}`;
-    session.say(
+    context.say(
       done.changed
         ? `${rows} of ${from}${failed} → ${printable(output)}`
         : `Nothing to do: ${printable(output)} is complete (${rows}).`,

@@ -44,6 +44,6 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some images failed, 4 no images, 5 
     const { inputs, flags } = await this.read(Classify);
     (await import('../cli/run/warm-up.js')).warmUp(flags);
     const { runClassify } = await import('../cli/classify.js');
-    process.exitCode = await runClassify(inputs, flags, this.session(flags));
+    process.exitCode = await runClassify(inputs, flags, this.context(flags));
   }
 }

@@ -10,15 +10,8 @@ export default class Doctor extends BaseCommand {
   static override flags = jsonFlags;
 
   async run(): Promise<void> {
-    const { flags } = await this.parse(Doctor);
-    const [{ doctor, doctorExitCode }, { diagnosisText }, { printJson }] = await Promise.all([
-      import('../services/doctor.js'),
-      import('../cli/doctor.js'),
-      import('../cli/terminal/print-json.js'),
-    ]);
-    const found = await doctor({ cacheDir: this.cacheDirectory(flags) });
-    if (flags.json === true) printJson(found, 2);
-    else this.log(diagnosisText(found, this.style(process.stdout)));
-    process.exitCode = doctorExitCode(found);
+    const { flags } = await this.read(Doctor);
+    const { runDoctor } = await import('../cli/doctor.js');
+    process.exitCode = await runDoctor(flags, this.context(flags));
   }
 }

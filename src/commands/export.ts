@@ -41,6 +41,6 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some images failed, 4 no images, 5 
     const { inputs, flags } = await this.read(Export);
     (await import('../cli/run/warm-up.js')).warmUp(flags);
     const { runExport } = await import('../cli/export.js');
-    process.exitCode = await runExport(inputs, flags, this.session(flags));
+    process.exitCode = await runExport(inputs, flags, this.context(flags));
   }
 }

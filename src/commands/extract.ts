@@ -43,6 +43,6 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some images failed, 4 no images, 5 
     const { inputs, flags } = await this.read(Extract);
     (await import('../cli/run/warm-up.js')).warmUp(flags);
     const { runExtract } = await import('../cli/extract.js');
-    process.exitCode = await runExtract(inputs, flags, this.session(flags));
+    process.exitCode = await runExtract(inputs, flags, this.context(flags));
   }
 }

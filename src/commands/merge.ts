@@ -34,6 +34,6 @@ Exit codes: 0 done, 1 unexpected, 2 usage, or parts that make no whole, 130 Ctrl
   async run(): Promise<void> {
     const { args, flags } = await this.read(Merge);
     const { runMerge } = await import('../cli/merge.js');
-    process.exitCode = await runMerge((args.parts ?? []) as string[], flags, this.session(flags));
+    process.exitCode = await runMerge((args.parts ?? []) as string[], flags, this.context(flags));
   }
 }

@@ -9,7 +9,7 @@ import { layerValues } from './extract.js';
 import { nonFiniteRow, type StreamOptions, streamImages } from './pipeline/pipeline.js';
 import type { RunEvent } from './pipeline/run.js';
 
-export interface ExportOptions extends StreamOptions {
+export interface ExportImagesOptions extends StreamOptions {
   /** Classes a row, at most. */
   readonly topK: number;
   /** May be none. */
@@ -24,7 +24,7 @@ export function classesOf({ architecture }: ModelCard, topK: number): number {
 }
 
 /** Throws a RunError when the model cannot be used or has no such layer. */
-export function exportImages(options: ExportOptions): AsyncGenerator<ExportEvent, void> {
+export function exportImages(options: ExportImagesOptions): AsyncGenerator<ExportEvent, void> {
   const { layers } = options;
   return streamImages<DatasetOkRow>(
     { ...options, describe: true },

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Report, Success } from '../../src/services/benchmark/report.js';
+import type { Report, Success } from '../../src/services/benchmark/report/report.js';
 import { type Result, ROOT, start, vgg16 } from './helpers/program.js';
 
 const PHOTOS = join(ROOT, 'fixtures/images');

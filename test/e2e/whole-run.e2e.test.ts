@@ -10,11 +10,11 @@ const folder = temporaryFolder();
 /** Half an output, and no end. */
 const WORK = `
 import { writeFileSync } from 'node:fs';
-import { runWhole } from '${ROOT}/dist/cli/whole-run.js';
-import { writeWhole } from '${ROOT}/dist/output/draft.js';
-const session = { say: (line) => console.error(line) };
+import { runWhole } from '${ROOT}/dist/cli/run/whole-run.js';
+import { writeWhole } from '${ROOT}/dist/output/files/draft.js';
+const context = { say: (line) => console.error(line) };
 setInterval(() => {}, 1000);
-await runWhole(session, async (signal) => {
+await runWhole(context, async (signal) => {
   signal.addEventListener('abort', () => console.error('asked to stop'));
   await writeWhole('x.onnx', { replace: false, signal }, async (path) => {
     writeFileSync(path, 'half');

@@ -12,11 +12,12 @@ import {
   type Figure,
   type Match,
 } from '../../services/benchmark/compare.js';
-import { readReport } from '../../services/benchmark/report-file.js';
+import { readReport } from '../../services/benchmark/report/file.js';
+import type { CommandContext } from '../command/context.js';
 import { printJson } from '../terminal/print-json.js';
 import { formatSpeed } from '../terminal/rate.js';
 import type { Style } from '../terminal/style.js';
-import { formatBytes, keyText } from './text.js';
+import { formatBytes, keyText } from './report/text.js';
 
 export interface CompareFlags {
   readonly 'min-ratio'?: number | undefined;
@@ -24,7 +25,12 @@ export interface CompareFlags {
 }
 
 /** Resolves to the exit code. */
-export async function runCompare(a: string, b: string, flags: CompareFlags, style: Style): Promise<ExitCode> {
+export async function runCompare(
+  a: string,
+  b: string,
+  flags: CompareFlags,
+  { style, say }: CommandContext,
+): Promise<ExitCode> {
   const comparison = compareReports(await readReport(a), await readReport(b));
   const minRatio = flags['min-ratio'];
   const below = minRatio === undefined ? [] : belowRatio(comparison, minRatio);
@@ -38,10 +44,10 @@ export async function runCompare(a: string, b: string, flags: CompareFlags, styl
   }
   process.stdout.write(`${comparisonText(comparison, { a, b }, style)}\n`);
   for (const key of below) {
-    process.stderr.write(`${style.red('failed:')} ${keyText(key)} is below --min-ratio ${minRatio}\n`);
+    say(`${style.red('failed:')} ${keyText(key)} is below --min-ratio ${minRatio}`);
   }
   if (!passed && below.length === 0) {
-    process.stderr.write(`${style.red('failed:')} nothing could be compared for --min-ratio ${minRatio}\n`);
+    say(`${style.red('failed:')} nothing could be compared for --min-ratio ${minRatio}`);
   }
   return exitCode;
 }

@@ -4,18 +4,18 @@ import { ExitCode } from '../../errors.js';
 import type { Precision } from '../../network/precision.js';
 import { checkOutput } from '../../output/files/check-output.js';
 import { type BenchmarkEvent, benchmark } from '../../services/benchmark/index.js';
-import type { Part, Report } from '../../services/benchmark/report.js';
+import type { MeasuredPart, Report } from '../../services/benchmark/report/report.js';
+import type { CommandContext } from '../command/context.js';
 import { STDOUT } from '../output/options.js';
-import type { Session } from '../run/image-run.js';
 import { type InputFlags, openInputs } from '../run/inputs.js';
 import { type ModelFlags, openOptions } from '../run/model-options.js';
 import { Interruption } from '../run/signals.js';
 import { openProgress, type Progress, progressStyle } from '../terminal/progress.js';
-import { type ReportFlags, reportFormat, writeReport } from './output.js';
-import { failureText, keyText } from './text.js';
+import { type ReportFlags, reportFormat, writeReport } from './report/output.js';
+import { failureText, keyText } from './report/text.js';
 
 export interface BenchmarkFlags extends InputFlags, ModelFlags, ReportFlags {
-  readonly parts: readonly Part[];
+  readonly parts: readonly MeasuredPart[];
   readonly precision: readonly (Precision | 'auto')[];
   readonly 'batch-size': readonly (number | 'auto')[];
   readonly threads: readonly (number | 'auto')[];
@@ -31,7 +31,7 @@ export interface BenchmarkFlags extends InputFlags, ModelFlags, ReportFlags {
 export async function runBenchmark(
   inputs: readonly string[],
   flags: BenchmarkFlags,
-  session: Session,
+  context: CommandContext,
 ): Promise<number> {
   const format = reportFormat(flags);
   if (flags.output !== STDOUT) await checkOutput(flags.output, { force: flags.force === true });
@@ -52,25 +52,25 @@ export async function runBenchmark(
       warmUp: flags['warm-up'],
       runs: flags.runs,
       model: flags.model,
-      open: await openOptions(flags, session.cacheDir, interruption.signal),
+      open: await openOptions(flags, context.cacheDir, interruption.signal),
       images,
       autoOrient: flags['auto-orient'],
       decode: flags.decode,
       maxPixels: flags['max-pixels'],
       signal: interruption.signal,
     });
-    const { report, failures } = await follow(events, steps, progress, tellFailures ? session.say : () => {});
+    const { report, failures } = await follow(events, steps, progress, tellFailures ? context.say : () => {});
     progress.stop();
-    if (report.results.length > 0) await writeReport(report, format, flags, session.style);
+    if (report.results.length > 0) await writeReport(report, format, flags, context.style);
     if (interruption.exitCode !== undefined) {
       const done = `${report.results.length} of ${steps.total} measurements`;
-      session.say(`Interrupted (${interruption.signalName}) after ${done}.`);
+      context.say(`Interrupted (${interruption.signalName}) after ${done}.`);
       return interruption.exitCode;
     }
     return exitCodeOf(report, failures);
   } catch (error) {
     if (interruption.exitCode === undefined) throw error;
-    session.say(`Interrupted (${interruption.signalName}).`);
+    context.say(`Interrupted (${interruption.signalName}).`);
     return interruption.exitCode;
   } finally {
     progress.stop();

@@ -6,10 +6,10 @@ import { type RunError, usageError } from '../../errors.js';
 import { printable, printableLines } from '../../output/printable.js';
 import { talkFlags } from '../flags/session.js';
 import { FlagValueError, type FlagValues, variableOf } from '../flags/values.js';
-import type { Session } from '../run/image-run.js';
 import { printJson } from '../terminal/print-json.js';
 import { type Style, styleOf, wantsColor } from '../terminal/style.js';
 import type { FlagShape } from './config-file.js';
+import type { CommandContext } from './context.js';
 import { type Defaults, type DefaultValue, type FlagForm, readDefaults } from './defaults.js';
 import { errorObject, toRunError, valueError } from './errors.js';
 import { refuseDownload } from './folder-config.js';
@@ -38,7 +38,7 @@ export abstract class BaseCommand extends Command {
   }
 
   /** What a run that streams images needs of its command. */
-  protected session(flags: { readonly 'cache-dir'?: string | undefined }): Session {
+  protected context(flags: { readonly 'cache-dir'?: string | undefined }): CommandContext {
     return {
       arguments: this.argv,
       cacheDir: this.cacheDirectory(flags),

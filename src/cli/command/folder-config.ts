@@ -11,9 +11,9 @@ import { shown } from '../../formats/shared/shown.js';
 import { findWeights, isKnownModel } from '../../models/catalog/known-models.js';
 import { knownWeights } from '../../models/catalog/published-weights.js';
 import { reasonOf } from '../../output/sink.js';
-import { folderTrust } from '../flags/folder.js';
 import { variableOf } from '../flags/values.js';
 import { type ConfigValues, MAX_CONFIG_BYTES, tooLarge } from './config-file.js';
+import { folderTrust } from './folder-trust.js';
 
 /** Name of the folder's configuration, looked for in the current folder. */
 export const FOLDER_CONFIG = 'vgg16.config.json';

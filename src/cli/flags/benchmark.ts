@@ -1,6 +1,6 @@
 /** What is measured, how often, and how it is told. */
 
-import { PARTS } from '../../services/benchmark/report.js';
+import { PARTS } from '../../services/benchmark/report/report.js';
 import { imageFlags, modelFlags } from './model.js';
 import { MAX_BATCH_SIZE, MAX_THREADS, runFlags } from './run.js';
 import { FlagValueError, filled, group, oneOf, parseDecimal, toggle, value, whole, wholeOrAuto } from './values.js';

@@ -2,7 +2,7 @@
 
 import { Args } from '@oclif/core';
 import { IMAGE_EXTENSIONS } from '../../images/list/extensions.js';
-import { parseShard } from '../run/shard.js';
+import { parseShard } from './shard.js';
 import { FlagValueError, filled, group, repeatable, toggle, value, whole } from './values.js';
 
 /** The positional arguments. `ignoreStdin`: oclif would otherwise swallow the list that --files-from - reads. */

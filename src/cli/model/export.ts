@@ -1,4 +1,4 @@
-/** `vgg16 model export` and `vgg16 model import`: flags → service → a line, or an object. */
+/** `vgg16 model export`: flags → service → a line, or an object. */
 
 import { extname } from 'node:path';
 import { ExitCode, RunError, usageError } from '../../errors.js';
@@ -8,15 +8,16 @@ import { type ExportFormat, FOLDER_FORMATS, formatOfExtension } from '../../mode
 import type { OpenOptions } from '../../models/open.js';
 import { checkOutput } from '../../output/files/check-output.js';
 import { printable } from '../../output/printable.js';
+import type { VerifiedExport } from '../../services/model/comparison/exported.js';
 import { type ExportedModel, exportModel } from '../../services/model/export.js';
-import type { VerifiedExport } from '../../services/model/verify-export.js';
+import type { CommandContext } from '../command/context.js';
 import { DEFAULT_MAX_PIXELS } from '../flags/run.js';
-import type { Session } from '../run/image-run.js';
+import { checkModelFolder } from '../output/model-folder.js';
 import { type InputFlags, openInputs } from '../run/inputs.js';
 import { type ModelFlags, openOptions } from '../run/model-options.js';
 import { runWhole } from '../run/whole-run.js';
 import { printJson } from '../terminal/print-json.js';
-import { checkModelFolder } from './export-folder.js';
+import { megabytes } from '../terminal/size.js';
 
 export interface ExportModelFlags extends Omit<ModelFlags, 'model'> {
   readonly output?: string | undefined;
@@ -30,7 +31,11 @@ export interface ExportModelFlags extends Omit<ModelFlags, 'model'> {
   readonly quiet?: boolean | undefined;
 }
 
-export async function runExportModel(model: string, flags: ExportModelFlags, session: Session): Promise<ExitCode> {
+export async function runExportModel(
+  model: string,
+  flags: ExportModelFlags,
+  context: CommandContext,
+): Promise<ExitCode> {
   const { output } = flags;
   if (output === undefined) {
     throw usageError('Expected --output PATH for the exported model but received none.', 'Add -o vgg16.onnx.');
@@ -42,7 +47,7 @@ export async function runExportModel(model: string, flags: ExportModelFlags, ses
       'Add --format savedmodel, onnx, safetensors, pytorch, tfjs or keras.',
     );
   }
-  return await runWhole(session, (signal) => exported({ model, format, output, flags, session, signal }));
+  return await runWhole(context, (signal) => exported({ model, format, output, flags, context, signal }));
 }
 
 interface Run {
@@ -50,14 +55,14 @@ interface Run {
   readonly format: ExportFormat;
   readonly output: string;
   readonly flags: ExportModelFlags;
-  readonly session: Session;
+  readonly context: CommandContext;
   readonly signal: AbortSignal;
 }
 
-async function exported({ model, format, output, flags, session, signal }: Run): Promise<ExitCode> {
+async function exported({ model, format, output, flags, context, signal }: Run): Promise<ExitCode> {
   const force = flags.force === true;
   await (FOLDER_FORMATS.includes(format) ? checkModelFolder(output, { force }) : checkOutput(output, { force }));
-  const open = await openOptions({ ...flags, model }, session.cacheDir, signal);
+  const open = await openOptions({ ...flags, model }, context.cacheDir, signal);
   const outputs = flags.outputs?.split(',').map((name) => name.trim()) ?? [];
   const written = await exportModel({
     model,
@@ -71,9 +76,9 @@ async function exported({ model, format, output, flags, session, signal }: Run):
   });
   const { card, bytes } = written;
   if (flags.json !== true && flags.quiet !== true) {
-    session.say(`${printable(card.name)} as ${format} (${megabytes(bytes)}) → ${printable(output)}`);
+    context.say(`${printable(card.name)} as ${format} (${megabytes(bytes)}) → ${printable(output)}`);
   }
-  const verified = await verifyWritten(model, written, open, outputs, flags);
+  const verified = await verifyWritten(model, written, open, flags);
   const limit = flags['max-diff'] ?? DEFAULT_MAX_DIFF[flags.precision];
   const passed = verified === undefined || verified.relativeDiff <= limit;
   const exitCode = passed ? ExitCode.Ok : ExitCode.Gate;
@@ -81,11 +86,11 @@ async function exported({ model, format, output, flags, session, signal }: Run):
     const printed = { model: card.name, format, output, bytes, precision: flags.precision, verified, exitCode };
     printJson(printed);
   } else if (verified !== undefined && flags.quiet !== true) {
-    for (const line of verifiedLines(verified)) session.say(line);
+    for (const line of verifiedLines(verified)) context.say(line);
   }
   if (!passed) {
     const found = verified.relativeDiff.toExponential(1);
-    session.say(`${session.style.red('failed:')} the largest difference is ${found}, --max-diff allows ${limit}`);
+    context.say(`${context.style.red('failed:')} the largest difference is ${found}, --max-diff allows ${limit}`);
   }
   return exitCode;
 }
@@ -97,13 +102,12 @@ async function verifyWritten(
   model: string,
   exported: ExportedModel,
   open: OpenOptions,
-  outputs: readonly string[],
   { verify }: ExportModelFlags,
 ): Promise<VerifiedExport | undefined> {
   if (verify === undefined) return undefined;
   const images = await openInputs(verify, ALL_IMAGES, 'model export');
-  const { verifyExport } = await import('../../services/model/verify-export.js');
-  const verified = await verifyExport({ exported, model, open, outputs, images, maxPixels: DEFAULT_MAX_PIXELS });
+  const { verifyExport } = await import('../../services/model/comparison/exported.js');
+  const verified = await verifyExport({ exported, model, open, images, maxPixels: DEFAULT_MAX_PIXELS });
   if (verified.images > 0) return verified;
   throw new RunError('NO_INPUTS', 'Expected images that can be read for --verify but there is none.', {
     exitCode: ExitCode.NoInputs,
@@ -119,8 +123,4 @@ function verifiedLines({ runtime, images, failed, maxDiff, relativeDiff, worst, 
   const unread = failed === 0 ? '' : `; ${failed} images could not be read`;
   const largest = `${maxDiff.toPrecision(3)} (${relativeDiff.toExponential(1)} of the largest output), at ${printable(worst ?? '')}`;
   return [`run by ${runtime}, ${outputs}: largest difference ${largest}${agreement}${unread}`];
-}
-
-export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -11,11 +11,11 @@ import { openModel } from '../../models/open.js';
 import { checkOutput } from '../../output/files/check-output.js';
 import { printable } from '../../output/printable.js';
 import { importModel } from '../../services/model/import.js';
-import type { Session } from '../run/image-run.js';
+import type { CommandContext } from '../command/context.js';
 import { type ModelFlags, openOptions } from '../run/model-options.js';
 import { runWhole } from '../run/whole-run.js';
 import { printJson } from '../terminal/print-json.js';
-import { megabytes } from './export.js';
+import { megabytes } from '../terminal/size.js';
 
 export interface ImportModelFlags extends Omit<ModelFlags, 'model'> {
   readonly name?: string | undefined;
@@ -33,27 +33,31 @@ async function isThatModel(name: string, file: string, cacheDir: string): Promis
   return hasCard(read) && parseCard(read).name === name;
 }
 
-export async function runImportModel(file: string, flags: ImportModelFlags, session: Session): Promise<ExitCode> {
-  return await runWhole(session, (signal) => imported(file, flags, session, signal));
+export async function runImportModel(
+  file: string,
+  flags: ImportModelFlags,
+  context: CommandContext,
+): Promise<ExitCode> {
+  return await runWhole(context, (signal) => imported(file, flags, context, signal));
 }
 
 async function imported(
   file: string,
   flags: ImportModelFlags,
-  session: Session,
+  context: CommandContext,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const open = await openOptions({ ...flags, model: file }, session.cacheDir, signal);
+  const open = await openOptions({ ...flags, model: file }, context.cacheDir, signal);
   const model = await openModel(file, open);
   const name = flags.name ?? model.card.name;
-  const output = flags.output ?? importedFile(name, session.cacheDir);
+  const output = flags.output ?? importedFile(name, context.cacheDir);
   if (output === undefined) {
     throw usageError(
       `Expected letters, digits, dots and dashes as --name but received ${printable(name)}.`,
       'Add --name my-model, or -o my-model.safetensors.',
     );
   }
-  if (flags.output === undefined && isKnownModel(name) && !(await isThatModel(name, file, session.cacheDir))) {
+  if (flags.output === undefined && isKnownModel(name) && !(await isThatModel(name, file, context.cacheDir))) {
     throw usageError(`Expected another --name than ${name}, which is that of a known model.`, 'Add --name my-model.');
   }
   if (flags.output === undefined) await mkdir(dirname(output), { recursive: true });
@@ -65,10 +69,10 @@ async function imported(
     printJson({ name, path: output, bytes, sha256, preset: card.preset.name });
   } else if (flags.quiet !== true) {
     const use = flags.output === undefined ? name : output;
-    session.say(
+    context.say(
       `${printable(file)} (${megabytes(bytes)}, preset ${printable(card.preset.name)}) → ${printable(output)}`,
     );
-    session.say(`Use it with --model ${printable(use)}.`);
+    context.say(`Use it with --model ${printable(use)}.`);
   }
   return ExitCode.Ok;
 }

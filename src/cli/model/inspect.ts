@@ -1,9 +1,32 @@
-/** A model's description as text: a table of its layers, then what its card says. */
+/** `vgg16 model inspect`: a model as text (a table of its layers, then what its card says), or an object. */
 
+import { ExitCode } from '../../errors.js';
 import { printable } from '../../output/printable.js';
 import { alignedColumns } from '../../output/rows/columns.js';
-import type { Inspection } from '../../services/model/inspect.js';
+import { type Inspection, inspectModel } from '../../services/model/inspect.js';
+import type { CommandContext } from '../command/context.js';
+import { type ModelFlags, openOptions } from '../run/model-options.js';
+import { printJson } from '../terminal/print-json.js';
+import { megabytes } from '../terminal/size.js';
 import type { Style } from '../terminal/style.js';
+
+export interface InspectFlags extends Omit<ModelFlags, 'model'> {
+  readonly json?: boolean | undefined;
+}
+
+/** Resolves to the exit code. Without a model it is the plain network of the paper. */
+export async function runInspect(
+  model: string | undefined,
+  flags: InspectFlags,
+  { cacheDir, style }: CommandContext,
+): Promise<ExitCode> {
+  // The plain network is the one that `random` fills, so that its flags are checked alike.
+  const open = await openOptions({ ...flags, model: model ?? 'random' }, cacheDir);
+  const found = await inspectModel({ model, open });
+  if (flags.json === true) printJson(found, 2);
+  else process.stdout.write(`${inspectionText(found, style)}\n`);
+  return ExitCode.Ok;
+}
 
 /** Width of the column of names below the table. */
 const NAME_WIDTH = 12;
@@ -75,8 +98,4 @@ function accuracyText({
 
 function count(value: number): string {
   return value.toLocaleString('en-US');
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -1,9 +1,25 @@
-/** Models as text: a table of their numbers, then where each comes from. */
+/** `vgg16 model list`: models as text (a table of their numbers, then where each comes from), or as objects. */
 
+import { ExitCode } from '../../errors.js';
 import { printable } from '../../output/printable.js';
 import { alignedColumns } from '../../output/rows/columns.js';
-import type { ListedModel } from '../../services/model/list.js';
+import { type ListedModel, listModels } from '../../services/model/list.js';
+import type { CommandContext } from '../command/context.js';
+import { printJson } from '../terminal/print-json.js';
 import type { Style } from '../terminal/style.js';
+
+export interface ListFlags {
+  readonly 'weights-url'?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+/** Resolves to the exit code. */
+export async function runList(flags: ListFlags, { cacheDir, style }: CommandContext): Promise<ExitCode> {
+  const models = await listModels({ cacheDir, weightsUrl: flags['weights-url'] });
+  if (flags.json === true) printJson(models, 2);
+  else process.stdout.write(`${modelListText(models, style)}\n`);
+  return ExitCode.Ok;
+}
 
 /** Digits of whole hashes; of some only the first are published. */
 const DIGITS = { sha256: 64, sha384: 96, md5: 32 } as const;

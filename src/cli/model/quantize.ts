@@ -6,15 +6,15 @@ import type { RangeMethod } from '../../models/quantize/calibration.js';
 import { checkOutput } from '../../output/files/check-output.js';
 import { printable } from '../../output/printable.js';
 import { type QuantizedModel, type QuantizePhase, quantizeModel } from '../../services/model/quantize.js';
+import type { CommandContext } from '../command/context.js';
 import { DEFAULT_MAX_PIXELS } from '../flags/run.js';
-import type { Session } from '../run/image-run.js';
 import { type InputFlags, openInputs } from '../run/inputs.js';
 import { type ModelFlags, openOptions } from '../run/model-options.js';
 import { runWhole } from '../run/whole-run.js';
 import { printJson } from '../terminal/print-json.js';
 import { openProgress, progressStyle, progressText } from '../terminal/progress.js';
 import { formatCount } from '../terminal/rate.js';
-import { megabytes } from './export.js';
+import { megabytes } from '../terminal/size.js';
 
 export interface QuantizeFlags extends Omit<ModelFlags, 'model'> {
   readonly output?: string | undefined;
@@ -28,7 +28,7 @@ export interface QuantizeFlags extends Omit<ModelFlags, 'model'> {
 }
 
 /** Resolves to the exit code. */
-export async function runQuantize(model: string, flags: QuantizeFlags, session: Session): Promise<ExitCode> {
+export async function runQuantize(model: string, flags: QuantizeFlags, context: CommandContext): Promise<ExitCode> {
   const { output, calibrate } = flags;
   if (calibrate === undefined) {
     throw usageError(
@@ -39,7 +39,7 @@ export async function runQuantize(model: string, flags: QuantizeFlags, session: 
   if (output === undefined) {
     throw usageError('Expected --output FILE for the quantised model but received none.', 'Add -o int8.safetensors.');
   }
-  return await runWhole(session, (signal) => quantized({ model, output, calibrate, flags, session, signal }));
+  return await runWhole(context, (signal) => quantized({ model, output, calibrate, flags, context, signal }));
 }
 
 interface Run {
@@ -47,14 +47,14 @@ interface Run {
   readonly output: string;
   readonly calibrate: readonly string[];
   readonly flags: QuantizeFlags;
-  readonly session: Session;
+  readonly context: CommandContext;
   readonly signal: AbortSignal;
 }
 
-async function quantized({ model, output, calibrate, flags, session, signal }: Run): Promise<ExitCode> {
+async function quantized({ model, output, calibrate, flags, context, signal }: Run): Promise<ExitCode> {
   const replace = flags.force === true;
   await checkOutput(output, { force: replace });
-  const open = await openOptions({ ...flags, model }, session.cacheDir, signal);
+  const open = await openOptions({ ...flags, model }, context.cacheDir, signal);
   const list = (inputs: readonly string[]) => openInputs(inputs, ALL_IMAGES, 'model quantize');
   const events = quantizeModel({
     model,
@@ -72,7 +72,7 @@ async function quantized({ model, output, calibrate, flags, session, signal }: R
     const { card, ...rest } = result;
     printJson({ model: card.name, ...rest });
   } else if (flags.quiet !== true) {
-    for (const line of reportLines(result)) session.say(line);
+    for (const line of reportLines(result)) context.say(line);
   }
   return ExitCode.Ok;
 }

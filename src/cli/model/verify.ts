@@ -1,8 +1,6 @@
 /** `vgg16 model verify`: a model by itself, or against another over images. */
 
 import { ExitCode, usageError } from '../../errors.js';
-import type { ModelCard } from '../../network/card.js';
-import { outputTarget } from '../../output/files/links.js';
 import { printable } from '../../output/printable.js';
 import {
   type Agreement,
@@ -14,20 +12,18 @@ import {
 import type { RowEncoder } from '../../output/rows/encoder.js';
 import type { FailedRow } from '../../output/rows/records.js';
 import { layoutOf } from '../../output/store/formats.js';
-import { checkModel } from '../../services/model/check.js';
-import { compareModels } from '../../services/model/compare.js';
+import { checkModel, compareModels } from '../../services/model/verify.js';
 import type { RunEvent } from '../../services/pipeline/run.js';
-import { checkOutputs, fileOutput, textFormat } from '../output/file.js';
-import { formatOf, openStream, STDOUT } from '../output/options.js';
-import { type ImageRunFlags, runImages, type Session } from '../run/image-run.js';
+import type { CommandContext } from '../command/context.js';
+import { rowOutput, textFormat } from '../output/file.js';
+import { formatOf, STDOUT } from '../output/options.js';
+import { checkOutputFiles } from '../output/stored.js';
+import { ensureWeights } from '../run/download.js';
+import { type ImageRunFlags, runImages } from '../run/image-run.js';
 import { openInputs } from '../run/inputs.js';
 import { openOptions } from '../run/model-options.js';
-import { runSettings } from '../run/settings.js';
-import { resolvedShard } from '../run/shard.js';
-import type { RunOutput } from '../run/types.js';
 import { printJson } from '../terminal/print-json.js';
 import { formatCount } from '../terminal/rate.js';
-import { ensureWeights } from './pull.js';
 
 export interface VerifyFlags extends ImageRunFlags {
   readonly against?: string | undefined;
@@ -43,7 +39,7 @@ export async function runVerify(
   model: string,
   images: readonly string[],
   flags: VerifyFlags,
-  session: Session,
+  context: CommandContext,
 ): Promise<ExitCode> {
   const given = images.length > 0 || flags['files-from'] !== undefined;
   if (flags.against === undefined) {
@@ -53,7 +49,7 @@ export async function runVerify(
         `Type vgg16 model verify ${model} --against OTHER ${images[0] ?? 'photos/'}`,
       );
     }
-    return await verifyAlone(model, flags, session);
+    return await verifyAlone(model, flags, context);
   }
   if (!given) {
     throw usageError(
@@ -61,24 +57,24 @@ export async function runVerify(
       `Type vgg16 model verify ${model} --against ${flags.against} photos/`,
     );
   }
-  return await verifyAgainst(model, flags.against, images, flags, session);
+  return await verifyAgainst(model, flags.against, images, flags, context);
 }
 
-async function verifyAlone(model: string, flags: VerifyFlags, session: Session): Promise<ExitCode> {
+async function verifyAlone(model: string, flags: VerifyFlags, context: CommandContext): Promise<ExitCode> {
   if (flags.output !== STDOUT) {
     throw usageError(
       'Expected --against OTHER and images with --output, which is for their rows.',
       'Leave --output out, or add --against OTHER photos/.',
     );
   }
-  const { card, sha256, checks } = await checkModel(model, await openOptions({ ...flags, model }, session.cacheDir));
+  const { card, sha256, checks } = await checkModel(model, await openOptions({ ...flags, model }, context.cacheDir));
   const failed = checks.filter(({ ok }) => ok === false);
   const exitCode = failed.length === 0 ? ExitCode.Ok : ExitCode.Gate;
   if (flags.json === true) {
     printJson({ model: card.name, sha256, checks, exitCode });
     return exitCode;
   }
-  const { bold, red, dim } = session.style;
+  const { bold, red, dim } = context.style;
   const marks = { true: 'ok', false: red('FAILED'), null: dim('-') };
   for (const { name, ok, found } of checks) {
     process.stdout.write(`${bold(name.padEnd(NAME_WIDTH))}${marks[`${ok}`].padEnd(MARK_WIDTH)}${printable(found)}\n`);
@@ -94,24 +90,33 @@ async function verifyAgainst(
   other: string,
   inputs: readonly string[],
   flags: VerifyFlags,
-  session: Session,
+  context: CommandContext,
 ): Promise<ExitCode> {
   if (flags['files-from'] === STDOUT) {
     throw usageError('Expected --files-from FILE but received -: the list is read twice, once for each model.');
   }
   const format = formatOf(flags.format, flags.output, false) === 'jsonl' ? 'jsonl' : 'csv';
-  if (flags.output !== STDOUT) await checkOutputs([flags.output], flags);
+  if (flags.output !== STDOUT) await checkOutputFiles([flags.output], flags);
   const sum = new AgreementSum();
   const encoder = (): RowEncoder<ComparedRow | FailedRow> => (format === 'csv' ? comparedCsv() : comparedJsonl());
-  const open = await openOptions({ ...flags, model }, session.cacheDir);
-  await ensureWeights(other, flags, session.cacheDir);
+  const open = await openOptions({ ...flags, model }, context.cacheDir);
+  await ensureWeights(other, flags, context.cacheDir);
   const exitCode = await runImages<ComparedRow>({
     command: 'model verify',
     inputs,
     flags: { ...flags, model },
-    session,
+    context,
     onTerminal: flags.output === STDOUT && process.stdout.isTTY === true,
-    output: (onClosed) => openOutput(flags, format, encoder, other, onClosed),
+    output: (onClosed) =>
+      rowOutput<ComparedRow>({
+        command: 'model verify',
+        format,
+        flags,
+        encoder,
+        formatFor: (_, target) => textFormat(layoutOf(format, target, []), encoder()),
+        settings: { against: other },
+        onClosed,
+      }),
     events: (first) =>
       summed(
         (async function* () {
@@ -125,9 +130,9 @@ async function verifyAgainst(
   });
   const agreement = sum.result();
   if (agreement.images === 0) return exitCode;
-  if (flags.quiet !== true) for (const line of agreementLines(agreement, flags['top-k'])) session.say(line);
+  if (flags.quiet !== true) for (const line of agreementLines(agreement, flags['top-k'])) context.say(line);
   const misses = gateMisses(agreement, flags);
-  for (const miss of misses) session.say(`${session.style.red('failed:')} ${miss}`);
+  for (const miss of misses) context.say(`${context.style.red('failed:')} ${miss}`);
   return misses.length > 0 && (exitCode === ExitCode.Ok || exitCode === ExitCode.SomeFailed) ? ExitCode.Gate : exitCode;
 }
 
@@ -136,26 +141,6 @@ async function* summed(events: AsyncGenerator<RunEvent<ComparedRow>, void>, sum:
     if (event.type === 'rows') for (const row of event.rows) if (!('kept' in row)) sum.add(row);
     yield event;
   }
-}
-
-async function openOutput(
-  flags: VerifyFlags,
-  format: 'csv' | 'jsonl',
-  encoder: (card: ModelCard) => RowEncoder<ComparedRow | FailedRow>,
-  other: string,
-  onClosed: () => void,
-): Promise<RunOutput<ComparedRow>> {
-  const stream = await openStream(flags.output, format, encoder, onClosed);
-  if (stream !== undefined) return stream;
-  const target = await outputTarget(flags.output);
-  return fileOutput<ComparedRow>({
-    file: flags.output,
-    format,
-    flags,
-    shard: resolvedShard(flags.shard),
-    formatFor: (card) => textFormat(layoutOf(format, target, []), encoder(card)),
-    settings: (run) => ({ ...runSettings('model verify', run, flags), against: other }),
-  });
 }
 
 function agreementLines(

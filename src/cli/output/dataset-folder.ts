@@ -9,7 +9,7 @@ import { isFolder } from '../../output/files/exists.js';
 import { resolveOutput } from '../../output/files/links.js';
 import { tryFolder } from '../../output/files/trial.js';
 import { reasonOf } from '../../output/sink.js';
-import { type ContinuationFlags, continues } from './file.js';
+import { type ContinuationFlags, continues } from './stored.js';
 
 /** The folder may be absent, empty, or a dataset that is to be continued or replaced. Throws USAGE or OUTPUT_EXISTS. */
 export async function checkDatasetFolder(output: string, flags: ContinuationFlags): Promise<void> {

@@ -26,16 +26,9 @@ export function extractFormatOf(format: StoreFormat | undefined, output: string)
   return known;
 }
 
-/** Formats that others can read while they grow: the ones for stdout, pipes and devices. */
-export function textEncoder(format: StoreFormat, layers: readonly LayerSpec[]): RowEncoder<ExtractRow> | undefined {
-  switch (format) {
-    case 'csv':
-      return extractCsv(layers.map(({ name, shape }) => ({ layer: name, shape })));
-    case 'jsonl':
-      return extractJsonl();
-    default:
-      return undefined;
-  }
+/** Rows in the formats that others can read while they grow: the ones for stdout, pipes and devices. */
+export function textEncoder(format: 'csv' | 'jsonl', layers: readonly LayerSpec[]): RowEncoder<ExtractRow> {
+  return format === 'jsonl' ? extractJsonl() : extractCsv(layers.map(({ name, shape }) => ({ layer: name, shape })));
 }
 
 /** What a row is in a file of one format. */
@@ -45,8 +38,8 @@ export function extractFormat(
   layers: readonly LayerSpec[],
   dtype: ArrayDType,
 ): StoredFormat<ExtractedRow> {
-  const encoder = textEncoder(format, layers);
-  if (encoder !== undefined) return textFormat(layoutOf(format, target, []), encoder);
+  if (format === 'csv' || format === 'jsonl')
+    return textFormat(layoutOf(format, target, []), textEncoder(format, layers));
   const specs = layers.map(({ name, shape }) => ({ name, shape, dtype }));
   const text: RowEncoder<ExtractRow> = format === 'parquet' ? parquetText() : pathsList();
   return {

@@ -1,27 +1,21 @@
-/** An output of its own files: begun anew, or continued from what earlier runs left. */
+/** Rows to a stream that others read, or to an output of its own files. */
 
-import { checkOutput } from '../../output/files/check-output.js';
-import { compressionOf } from '../../output/files/compression.js';
-import { loadZstd } from '../../output/files/zstd.js';
+import type { ModelCard } from '../../network/card.js';
+import { outputTarget } from '../../output/files/links.js';
 import type { RowEncoder } from '../../output/rows/encoder.js';
 import type { FailedRow, RowBase } from '../../output/rows/records.js';
 import { Earlier } from '../../output/store/earlier.js';
 import type { Settings } from '../../output/store/journal.js';
 import { finalsOf, type Layout } from '../../output/store/layout.js';
-import { lazyWriter, type RowCodec, storeWriter } from '../../output/store/row-writer.js';
+import { type RowCodec, storeWriter } from '../../output/store/row-writer.js';
 import { runRecordPath } from '../../output/store/run-record.js';
 import { Store } from '../../output/store/store.js';
 import type { RunIdentity } from '../../services/pipeline/run.js';
-import type { Shard } from '../run/shard.js';
-import type { RunOutput } from '../run/types.js';
-import { formatCount } from '../terminal/rate.js';
-
-/** The flags that say what becomes of an output that is there already. */
-export interface ContinuationFlags {
-  readonly force?: boolean | undefined;
-  readonly resume?: boolean | undefined;
-  readonly 'retry-failed'?: boolean | undefined;
-}
+import { resolvedShard, type ShardRequest } from '../flags/shard.js';
+import { openStream } from './options.js';
+import type { RunOutput } from './run-output.js';
+import { runSettings, type ValueFlags } from './settings.js';
+import { type ContinuationFlags, checkOutputFiles, type StoredOutputOptions, storedOutput } from './stored.js';
 
 /** What a format is for one model: which files, and what a row is in them. */
 export interface StoredFormat<Row> extends RowCodec<Row> {
@@ -40,79 +34,60 @@ export function textFormat<Row>(layout: Layout, rows: RowEncoder<Row | FailedRow
   };
 }
 
-export interface FileOutputOptions<Row> {
-  /** As it was typed. */
-  readonly file: string;
+export interface RowOutputOptions<Row> {
+  readonly command: string;
   readonly format: string;
-  readonly flags: ContinuationFlags;
-  readonly shard: Shard | undefined;
-  readonly formatFor: (card: RunIdentity['card']) => StoredFormat<Row>;
-  readonly settings: (run: RunIdentity) => Settings;
+  readonly flags: ContinuationFlags &
+    ValueFlags & { readonly output: string; readonly shard?: ShardRequest | undefined };
+  /** Rows as text, for stdout, a pipe or a device; none for a format that only files can have. */
+  readonly encoder: ((card: ModelCard) => RowEncoder<Row | FailedRow>) | undefined;
+  /** What the format is in the file `target`. */
+  readonly formatFor: (card: ModelCard, target: string) => StoredFormat<Row>;
+  /** The command's own flags that change values. */
+  readonly settings: Settings;
+  /** Is called when nobody reads the stream any more. */
+  readonly onClosed: () => void;
 }
 
-/** Images that are no longer there, named in a notice; more are counted. */
-const MAX_NAMED = 3;
-
-export function continues(flags: ContinuationFlags): boolean {
-  return flags.resume === true || flags['retry-failed'] === true;
-}
-
-/** Throws what opening `finals` would throw, before work that would be lost. */
-export async function checkOutputs(finals: readonly string[], flags: ContinuationFlags): Promise<void> {
-  const force = flags.force === true || continues(flags);
-  for (const final of finals) {
-    await checkOutput(final, { force });
-    if (compressionOf(final) === 'zstd') await loadZstd();
-  }
-}
-
-export function fileOutput<Row extends RowBase>(options: FileOutputOptions<Row>): RunOutput<Row> {
-  const { file, format, flags, formatFor, settings } = options;
-  const shard = options.shard ?? { index: 1, count: 1 };
-  // Another share of the inputs in the same file would take its place.
-  const settingsOf = (run: RunIdentity) => ({ ...settings(run), shard: `${shard.index}/${shard.count}` });
-  let earlier: Earlier | undefined;
-  const open: RunOutput<Row>['open'] = async ({ card, modelHash, settings: run }) => {
-    const { layout, head, ...codec } = formatFor(card);
-    await checkOutputs(finalsOf(layout), flags);
-    const replace = flags.force === true || continues(flags);
-    const opened = async () => {
-      const made = settingsOf({ card, modelHash: await modelHash, settings: run });
-      return storeWriter<Row>(new Store({ layout, settings: made, shard, head, replace }), codec);
-    };
-    return lazyWriter(opened);
-  };
-  return {
-    file,
+/** Opens what --output says. */
+export async function rowOutput<Row extends RowBase>(options: RowOutputOptions<Row>): Promise<RunOutput<Row>> {
+  const { command, format, flags, encoder, formatFor, settings, onClosed } = options;
+  const stream = encoder && (await openStream(flags.output, format, encoder, onClosed));
+  if (stream !== undefined) return stream;
+  const target = await outputTarget(flags.output);
+  return fileOutput<Row>({
+    file: flags.output,
     format,
-    record: runRecordPath(file),
-    ...(continues(flags)
-      ? {
-          earlier: async (run) => {
-            earlier = new Earlier({ retryFailed: flags['retry-failed'] === true });
-            await earlier.add(formatFor(run.card).layout, settingsOf(run));
-            return earlier;
-          },
-        }
-      : {}),
-    open,
-    async close({ complete }) {
-      if (earlier === undefined) return [];
-      await earlier.close();
-      if (!complete) return [];
-      await earlier.cleanUp();
-      return vanishedNotice(earlier.vanished());
-    },
-  };
+    flags,
+    shard: resolvedShard(flags.shard),
+    formatFor: (card) => formatFor(card, target),
+    settings: (run) => ({ ...runSettings(command, run, flags), ...settings }),
+  });
 }
 
-/** Tells of images that earlier runs have and this one was not asked for. */
-export function vanishedNotice(paths: readonly string[]): string[] {
-  if (paths.length === 0) return [];
-  const named = paths.slice(0, MAX_NAMED).join(', ');
-  const more = paths.length > MAX_NAMED ? ` and ${formatCount(paths.length - MAX_NAMED)} more` : '';
-  const [images, are] = paths.length === 1 ? ['image', 'is'] : ['images', 'are'];
-  return [
-    `${formatCount(paths.length)} ${images} of the earlier run ${are} no longer among the inputs and left out: ${named}${more}.`,
-  ];
+export interface FileOutputOptions<Row>
+  extends Pick<StoredOutputOptions<Row>, 'file' | 'format' | 'flags' | 'shard' | 'settings'> {
+  readonly formatFor: (card: RunIdentity['card']) => StoredFormat<Row>;
+}
+
+export function fileOutput<Row extends RowBase>({ formatFor, ...options }: FileOutputOptions<Row>): RunOutput<Row> {
+  return storedOutput<Row>({
+    ...options,
+    record: runRecordPath(options.file),
+    async earlier(card, settings, { retryFailed }) {
+      const earlier = new Earlier({ retryFailed });
+      try {
+        await earlier.add(formatFor(card).layout, settings);
+        return earlier;
+      } catch (error) {
+        await earlier.close();
+        throw error;
+      }
+    },
+    async begin(card) {
+      const { layout, head, ...codec } = formatFor(card);
+      await checkOutputFiles(finalsOf(layout), options.flags);
+      return (_, opened) => storeWriter<Row>(new Store({ layout, head, ...opened }), codec);
+    },
+  });
 }

@@ -13,7 +13,7 @@ import type { FailedRow } from '../../output/rows/records.js';
 import { visibleRows } from '../../output/rows/visible-rows.js';
 import { streamWriter } from '../../output/store/row-writer.js';
 import { streamSink } from '../../output/stream-sink.js';
-import type { RunOutput } from '../run/types.js';
+import type { RunOutput } from './run-output.js';
 
 /** `--output -` */
 export const STDOUT = '-';

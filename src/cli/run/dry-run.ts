@@ -10,7 +10,7 @@ import { passedOverLine } from './report.js';
 import type { Interruption } from './signals.js';
 
 /** Prints the shown paths to stdout; their number, and that of what is passed over, to stderr. */
-export async function listInputs(
+export async function printInputs(
   images: ImageList,
   quiet: boolean,
   interruption: Interruption,

@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises';
 import { usageError } from '../../errors.js';
 import type { ImageList } from '../../images/list/find.js';
 import { reasonOf } from '../../output/sink.js';
-import { resolvedShard, type ShardRequest } from './shard.js';
+import { resolvedShard, type ShardRequest } from '../flags/shard.js';
 
 export interface InputFlags {
   readonly 'files-from'?: string | undefined;

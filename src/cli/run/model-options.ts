@@ -6,7 +6,7 @@ import type { OpenOptions } from '../../models/open.js';
 import type { PresetName } from '../../network/preset.js';
 import { reasonOf } from '../../output/sink.js';
 import { textOf } from '../command/text-file.js';
-import { ensureWeights, type NetworkFlags } from '../model/pull.js';
+import { ensureWeights, type NetworkFlags } from './download.js';
 
 export interface ModelFlags extends NetworkFlags {
   readonly model: string;

@@ -9,7 +9,26 @@ import type { SignalName } from './signals.js';
 import type { RunState } from './state.js';
 
 /** Failed images named on stderr; all of them are in the output and in the record of the run. */
-export const MAX_FAILURES_NAMED = 10;
+const MAX_FAILURES_NAMED = 10;
+
+export function isFailed(row: { readonly status: string }): row is FailedRow {
+  return row.status === 'error';
+}
+
+/** Names the first images that failed, then says once that there are more. */
+export class FailureTeller {
+  #told = 0;
+
+  constructor(private readonly say: (line: string) => void) {}
+
+  tell(rows: readonly { readonly status: string }[]): void {
+    for (const row of rows.filter(isFailed)) {
+      this.#told += 1;
+      if (this.#told > MAX_FAILURES_NAMED + 1) return;
+      this.say(this.#told > MAX_FAILURES_NAMED ? 'More images failed: see the output.' : failureLine(row));
+    }
+  }
+}
 
 /** `a/b.jpg: DECODE_FAILED: …` */
 export function failureLine({ path, error }: FailedRow): string {

@@ -29,6 +29,6 @@ Exit codes: 0 done, 2 usage or a file that is no result of benchmark, 6 below --
   async run(): Promise<void> {
     const { args, flags } = await this.read(BenchmarkCompare);
     const { runCompare } = await import('../../cli/benchmark/compare.js');
-    process.exitCode = await runCompare(args.a as string, args.b as string, flags, this.style(process.stdout));
+    process.exitCode = await runCompare(args.a as string, args.b as string, flags, this.context(flags));
   }
 }

@@ -40,6 +40,6 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some measurements failed, 4 no imag
   async run(): Promise<void> {
     const { inputs, flags } = await this.read(Benchmark);
     const { runBenchmark } = await import('../../cli/benchmark/index.js');
-    process.exitCode = await runBenchmark(inputs, flags, this.session(flags));
+    process.exitCode = await runBenchmark(inputs, flags, this.context(flags));
   }
 }

@@ -51,6 +51,6 @@ Exit codes: 0 done, 1 a full disk, 2 usage, 5 the model, 6 --verify found larger
   async run(): Promise<void> {
     const { args, flags } = await this.read(ModelExport);
     const { runExportModel } = await import('../../cli/model/export.js');
-    process.exitCode = await runExportModel(args.model as string, flags, this.session(flags));
+    process.exitCode = await runExportModel(args.model as string, flags, this.context(flags));
   }
 }

@@ -49,6 +49,6 @@ Exit codes: 0 done, 1 a full disk, 2 usage, 5 the file is missing, damaged, or n
   async run(): Promise<void> {
     const { args, flags } = await this.read(ModelImport);
     const { runImportModel } = await import('../../cli/model/import.js');
-    process.exitCode = await runImportModel(args.file as string, flags, this.session(flags));
+    process.exitCode = await runImportModel(args.file as string, flags, this.context(flags));
   }
 }

@@ -30,17 +30,8 @@ export default class ModelInspect extends BaseCommand {
   };
 
   async run(): Promise<void> {
-    const { args, flags } = await this.parse(ModelInspect);
-    const [{ openOptions }, { inspectModel }, { inspectionText }, { printJson }] = await Promise.all([
-      import('../../cli/run/model-options.js'),
-      import('../../services/model/inspect.js'),
-      import('../../cli/model/inspect.js'),
-      import('../../cli/terminal/print-json.js'),
-    ]);
-    // Without MODEL it is the network that `random` fills, so that its flags are checked alike.
-    const open = await openOptions({ ...flags, model: args.model ?? 'random' }, this.cacheDirectory(flags));
-    const found = await inspectModel({ model: args.model, open });
-    if (flags.json === true) printJson(found, 2);
-    else this.log(inspectionText(found, this.style(process.stdout)));
+    const { args, flags } = await this.read(ModelInspect);
+    const { runInspect } = await import('../../cli/model/inspect.js');
+    process.exitCode = await runInspect(args.model as string | undefined, flags, this.context(flags));
   }
 }

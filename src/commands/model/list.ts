@@ -11,13 +11,7 @@ export default class ModelList extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.read(ModelList);
-    const [{ listModels }, { modelListText }, { printJson }] = await Promise.all([
-      import('../../services/model/list.js'),
-      import('../../cli/model/list.js'),
-      import('../../cli/terminal/print-json.js'),
-    ]);
-    const models = await listModels({ cacheDir: this.cacheDirectory(flags), weightsUrl: flags['weights-url'] });
-    if (flags.json === true) printJson(models, 2);
-    else this.log(modelListText(models, this.style(process.stdout)));
+    const { runList } = await import('../../cli/model/list.js');
+    process.exitCode = await runList(flags, this.context(flags));
   }
 }

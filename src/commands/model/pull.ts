@@ -31,6 +31,6 @@ Exit codes: 0 done or here already, 1 a full disk, 2 usage, 5 the weights cannot
   async run(): Promise<void> {
     const { args, flags } = await this.read(ModelPull);
     const { runPull } = await import('../../cli/model/pull.js');
-    process.exitCode = await runPull(args.name as string, flags, this.session(flags));
+    process.exitCode = await runPull(args.name as string, flags, this.context(flags));
   }
 }

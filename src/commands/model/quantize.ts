@@ -47,6 +47,6 @@ Exit codes: 0 done, 1 a full disk, 2 usage, 4 no images, 5 the model.`;
   async run(): Promise<void> {
     const { args, flags } = await this.read(ModelQuantize);
     const { runQuantize } = await import('../../cli/model/quantize.js');
-    process.exitCode = await runQuantize(args.model as string, flags, this.session(flags));
+    process.exitCode = await runQuantize(args.model as string, flags, this.context(flags));
   }
 }

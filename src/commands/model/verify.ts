@@ -60,7 +60,7 @@ Exit codes: 0 passed, 2 usage, 3 some images failed, 4 no images, 5 the model, 6
       args.model as string,
       images,
       { ...flags, model: args.model as string },
-      this.session(flags),
+      this.context(flags),
     );
   }
 }

@@ -1,6 +1,6 @@
 /** Two results of a benchmark side by side, as ratios. */
 
-import { type Failure, type Report, type Result, type ResultKey, type Success, sameKey } from './report.js';
+import { type Failure, type Report, type Result, type ResultKey, type Success, sameKey } from './report/report.js';
 
 /** The figures of a measurement that are compared, in the order they are shown. */
 export const FIGURES = [

@@ -9,11 +9,11 @@ import { type OpenOptions, openModel } from '../../models/open.js';
 import type { Model } from '../../network/card.js';
 import { describeMachine } from '../pipeline/machine.js';
 import { macsOf } from '../pipeline/settings.js';
-import type { Job, Repeats } from './jobs.js';
-import { openPhotos, type Photos } from './photos.js';
-import { type PlanOptions, planSteps, type Step } from './plan.js';
-import { type Measured, REPORT_VERSION, type Report, type Result } from './report.js';
-import { type BatchDone, runJob } from './run-job.js';
+import type { Job, Repeats } from './measure/jobs.js';
+import { openPhotos, type Photos } from './measure/photos.js';
+import { type PlanOptions, planSteps, type Step } from './measure/plan.js';
+import { type BatchDone, runJob } from './measure/run-job.js';
+import { type Measured, REPORT_VERSION, type Report, type Result } from './report/report.js';
 
 export interface BenchmarkOptions extends PlanOptions, Omit<Repeats, 'batchSize'> {
   /** A known name or the path of a weight file. */

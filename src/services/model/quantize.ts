@@ -12,8 +12,8 @@ import type { Model, ModelCard } from '../../network/card.js';
 import type { Arithmetic } from '../../network/precision.js';
 import { Draft } from '../../output/files/draft.js';
 import { DECODERS_PER_THREAD } from '../pipeline/settings.js';
-import { type Cost, CostSum, type Features } from './quantize-cost.js';
-import { type DecodedImages, type ReadImages, type ReadOptions, readImages, spread } from './quantize-images.js';
+import { type Cost, CostSum, type Features } from './quantization/cost.js';
+import { type DecodedImages, type ReadImages, type ReadOptions, readImages, spread } from './quantization/images.js';
 
 export interface QuantizeOptions extends Omit<ReadOptions, 'workers'> {
   /** A known name or the path of a weight file. */

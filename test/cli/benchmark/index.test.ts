@@ -2,13 +2,13 @@ import { parse } from 'csv-parse/sync';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { comparisonText } from '../../../src/cli/benchmark/compare.js';
-import { benchmarkCsv, reportFormat } from '../../../src/cli/benchmark/output.js';
-import { keyText, reportText } from '../../../src/cli/benchmark/text.js';
+import { benchmarkCsv, reportFormat } from '../../../src/cli/benchmark/report/output.js';
+import { keyText, reportText } from '../../../src/cli/benchmark/report/text.js';
 import { listOf } from '../../../src/cli/flags/benchmark.js';
 import { FlagValueError, oneOf, whole, wholeOrAuto } from '../../../src/cli/flags/values.js';
 import { styleOf } from '../../../src/cli/terminal/style.js';
 import { compareReports } from '../../../src/services/benchmark/compare.js';
-import { DECODE, failure, report, success } from '../../services/benchmark/reports.js';
+import { DECODE, failure, report, success } from '../../services/benchmark/report/reports.js';
 
 describe('lists in flags', () => {
   it('are separated by commas, each value once, in order', () => {

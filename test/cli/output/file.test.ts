@@ -1,9 +1,10 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
-import { checkOutputs, continues, fileOutput, vanishedNotice } from '../../../src/cli/output/file.js';
-import type { Ready } from '../../../src/cli/run/types.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fileOutput } from '../../../src/cli/output/file.js';
+import type { Ready } from '../../../src/cli/output/run-output.js';
+import type { ContinuationFlags } from '../../../src/cli/output/stored.js';
 import { vgg16 } from '../../../src/network/architecture.js';
 import { PRESETS } from '../../../src/network/preset.js';
 import type { RowBase } from '../../../src/output/rows/records.js';
@@ -34,10 +35,7 @@ const READY: Ready = {
 
 type Row = RowBase & { readonly status: 'ok' };
 
-function outputOf(
-  flags: Parameters<typeof checkOutputs>[1],
-  shard?: { readonly index: number; readonly count: number },
-) {
+function outputOf(flags: ContinuationFlags, shard?: { readonly index: number; readonly count: number }) {
   const file = join(folder, 'out.csv');
   return fileOutput<Row>({
     file,
@@ -105,30 +103,4 @@ describe('fileOutput', () => {
     await expect(outputOf({ resume: true }).earlier?.(identity)).rejects.toMatchObject({ code: 'USAGE' });
     expect(readdirSync(folder)).toEqual(['out.csv']);
   });
-});
-
-test.each([
-  [{}, false],
-  [{ force: true }, false],
-  [{ resume: true }, true],
-  [{ 'retry-failed': true }, true],
-  [{ resume: false }, false],
-])('continues(%o) is %s', (flags, expected) => {
-  expect(continues(flags)).toBe(expected);
-});
-
-test('checkOutputs refuses any of the files', async () => {
-  writeFileSync(join(folder, 'b'), '');
-  const files = [join(folder, 'a'), join(folder, 'b')];
-  await expect(checkOutputs(files, {})).rejects.toMatchObject({ code: 'OUTPUT_EXISTS', exitCode: 2 });
-  for (const flags of [{ force: true }, { resume: true }, { 'retry-failed': true }]) await checkOutputs(files, flags);
-});
-
-test.each([
-  [0, []],
-  [1, ['1 image of the earlier run is no longer among the inputs and left out: 0.']],
-  [3, ['3 images of the earlier run are no longer among the inputs and left out: 0, 1, 2.']],
-  [1203, ['1,203 images of the earlier run are no longer among the inputs and left out: 0, 1, 2 and 1,200 more.']],
-])('vanishedNotice of %i images', (count, expected) => {
-  expect(vanishedNotice(Array.from({ length: count }, (_, i) => String(i)))).toEqual(expected);
 });

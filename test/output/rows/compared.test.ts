@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { AgreementSum, type ComparedRow } from '../../../src/output/rows/compared.js';
-import { differences } from '../../../src/services/model/compare.js';
 
 const row = (path: string, maxDiff: number): ComparedRow => ({
   path,
@@ -11,23 +10,6 @@ const row = (path: string, maxDiff: number): ComparedRow => ({
   meanDiff: maxDiff,
   largest: 2,
   classes: null,
-});
-
-describe('differences', () => {
-  it('gives the largest, the mean, and the largest magnitude of the first', () => {
-    const found = differences(Float32Array.of(1, -4, 2), Float32Array.of(1, -3.5, 3), true, 2);
-    expect(found).toEqual({
-      maxDiff: 1,
-      meanDiff: 0.5,
-      largest: 4,
-      classes: { first: 2, second: 2, topK: 1 },
-    });
-  });
-
-  it.each([0, 1, 2])('is NaN where value %i is', (at) => {
-    const values = Float32Array.of(1, 2, 3);
-    expect(differences(values, values.with(at, Number.NaN), false, 1).maxDiff).toBeNaN();
-  });
 });
 
 describe('AgreementSum', () => {

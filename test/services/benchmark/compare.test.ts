@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { belowRatio, compareReports } from '../../../src/services/benchmark/compare.js';
-import { DECODE, failure, report, success } from './reports.js';
+import { DECODE, failure, report, success } from './report/reports.js';
 
 const MODEL_KEY = { part: 'model', precision: 'f32', batchSize: 16, threads: 2 };
 

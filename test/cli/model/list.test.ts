@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { modelListText } from '../../../src/cli/model/list.js';
+import { styleOf } from '../../../src/cli/terminal/style.js';
+import type { ListedModel } from '../../../src/services/model/list.js';
+
+describe('modelListText', () => {
+  const model: ListedModel = {
+    name: 'imagenet',
+    what: 'weights',
+    url: 'https://example.org/a.pth',
+    confirmed: false,
+    bytes: 553_434_219,
+    exact: false,
+    hash: { algorithm: 'sha256', hex: '397923af' },
+    license: 'MIT',
+    preset: 'torchvision',
+    accuracy: { top1: 71.592, top5: 90.382, on: 'a set' },
+    cached: null,
+    note: null,
+    source: 'a file',
+  };
+
+  it('is a table and then what is known of each, without control characters', () => {
+    const here = { ...model, name: 'mini', url: null, exact: true, accuracy: null, cached: '/cache/\u001B[31m' };
+    expect(modelListText([model, here], styleOf(false))).toBe(
+      [
+        'Name           Size  Top-1  Top-5  Preset       Here',
+        'imagenet  ~553.4 MB  71.59  90.38  torchvision  no',
+        'mini       553.4 MB      -      -  torchvision  yes',
+        '',
+        'imagenet: weights',
+        '  from      https://example.org/a.pth (not confirmed)',
+        '  hash      sha256 397923af…',
+        '  licence   MIT',
+        '  accuracy  on a set',
+        '  facts     a file',
+        '',
+        'mini: weights',
+        '  hash      sha256 397923af…',
+        '  licence   MIT',
+        '  facts     a file',
+        '  file      /cache/\\e[31m',
+      ].join('\n'),
+    );
+  });
+});
