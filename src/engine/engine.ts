@@ -154,7 +154,11 @@ export class Engine {
 /** A thread with TensorFlow in it that no engine has taken yet. */
 let prepared: Worker | undefined;
 
-const startWorker = (): Worker => new Worker(new URL('./thread.js', import.meta.url));
+/** A thread takes over Node's options, and `--input-type` (of `node --input-type=module -e …`) would forbid it to run a file. */
+const startWorker = (): Worker =>
+  new Worker(new URL('./thread.js', import.meta.url), isTyped() ? { execArgv: [] } : {});
+
+const isTyped = (): boolean => process.execArgv.some((option) => option.startsWith('--input-type'));
 
 /** For the worker: an error as data that can be posted. */
 export function toPlain(error: unknown): PlainError {
