@@ -23,7 +23,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   floats: [],
   stream: [],
   errors: [],
-  index: ['services', 'images', 'models', 'engine', 'network', 'output', 'errors'],
+  library: ['services', 'images', 'models', 'engine', 'formats', 'network', 'machine', 'output', 'errors'],
+  index: ['library', 'network', 'errors'],
 };
 
 /** The only folders that may import a heavy package. */
