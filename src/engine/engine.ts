@@ -4,7 +4,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
-import { ExitCode, RunError } from '../errors.js';
+import { ADVICE, ExitCode, RunError } from '../errors.js';
 import type { Outputs, SessionOptions } from './session.js';
 import { configureTensorFlow } from './tensorflow.js';
 
@@ -172,7 +172,7 @@ export class OutOfMemoryError extends RunError {
   constructor(reason: string) {
     super('OUT_OF_MEMORY', `Expected memory for the network but there was none left (${reason}).`, {
       exitCode: ExitCode.Unexpected,
-      hint: 'Give the process more memory, or less work at a time: -b 1 -j 1.',
+      hint: `Give the process more memory, or ${ADVICE.lessWork}.`,
     });
   }
 }

@@ -135,8 +135,10 @@ test.each([
   [() => openModel('imagenet-features', { offline: true, cacheDir: '/nowhere' }), 'MODEL_NOT_FOUND'],
   [() => all(classify('nothing/*.jpg', MINI)), 'NO_INPUTS'],
   [() => all(classify(CAT, { ...MINI, batchSize: 0 })), 'USAGE'],
-])('what cannot be done is a RunError', async (act, code) => {
+])('what cannot be done is a RunError in words of the library', async (act, code) => {
   const error = await act().catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(RunError);
-  expect((error as RunError).code).toBe(code);
+  const { code: received, message, hint = '' } = error as RunError;
+  expect(received).toBe(code);
+  expect(`${message} ${hint}`).not.toMatch(/--[a-z]/);
 });

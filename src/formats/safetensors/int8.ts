@@ -1,6 +1,6 @@
 /** What a quantised model file of this tool says of its activations, and its weights both ways: in steps and as numbers. */
 
-import { modelError } from '../../errors.js';
+import { ADVICE, modelError } from '../../errors.js';
 import { type Architecture, layersOf, weightLayersOf } from '../../network/architecture.js';
 import type { Int8Weights, Model } from '../../network/card.js';
 import { TENSORFLOW_LAYOUT, type TensorSource } from '../../network/tensors.js';
@@ -63,7 +63,7 @@ export function withInt8(model: Model, file: WeightFile): Model {
 export function requireInt8({ card, int8 }: Model): Int8Weights {
   if (int8 !== undefined) return int8;
   throw modelError(`Expected a model with int8 weights and ranges but ${card.name} has none.`, {
-    hint: `vgg16 model quantize ${card.name} --calibrate IMAGES… -o FILE`,
+    hint: `vgg16 model quantize ${card.name}${ADVICE.calibrate}`,
   });
 }
 
