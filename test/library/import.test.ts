@@ -58,5 +58,5 @@ test('use sets what TensorFlow reads from the environment, and leaves no listene
   expect(rest.gc).toEqual(before.gc);
 });
 
-// The decoder's settings are the process's, for other users of sharp, too.
-test.todo("use leaves sharp's cache and threads as they were");
+// Its own decoders set these for the process, as docs/library.md says; a thread of their own would mend it.
+test.todo("use leaves sharp's cache, threads and loaders as they were");
