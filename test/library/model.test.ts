@@ -11,9 +11,12 @@ import {
   extract,
   ImageError,
   openModel,
+  type Prediction,
   RunError,
   type Vgg16Model,
 } from '../../dist/index.js';
+import { ROOT, vgg16 } from '../e2e/helpers/program.js';
+import { jsonRows } from '../e2e/helpers/rows.js';
 
 const IMAGES = fileURLToPath(new URL('../../fixtures/images', import.meta.url));
 const CAT = join(IMAGES, 'cat.jpg');
@@ -76,6 +79,17 @@ test('an open model gives the numbers of a run', async () => {
   const [features] = await all(extract(IMAGES, MINI));
   expect(features).toMatchObject(await model.extract(join(IMAGES, 'airplane.jpg')));
 });
+
+test('rows are those of the command', async () => {
+  const run = await vgg16(['classify', IMAGES, '-m', 'mini', '--format', 'jsonl', '--scores', 'both']);
+  const scores = (rows: readonly { readonly path: string; readonly top?: readonly Prediction[] }[]) =>
+    rows.map(({ path, top }) => [path, top?.map(({ label, prob, logit }) => [label, prob, logit])]);
+  const rows = await all(classify(IMAGES, { ...MINI, relativeTo: ROOT }));
+  // The command writes as many digits as a float32 needs.
+  expect(JSON.stringify(scores(rows), single)).toBe(JSON.stringify(scores(jsonRows(run.stdout)), single));
+});
+
+const single = (_key: string, value: unknown) => (typeof value === 'number' ? Math.fround(value) : value);
 
 test('calls at the same time get each their own', async () => {
   const names = ['ship', 'truck', 'frog', 'cat'];
