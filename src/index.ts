@@ -10,7 +10,8 @@ export { ImageError, type ImageErrorCode, RunError, type RunErrorCode } from './
 export { type ClassifyOptions, classify } from './library/classify.js';
 export { type ExtractOptions, extract } from './library/extract.js';
 export type { ImageBytes, ImageInput, ImageInputs, NamedImage } from './library/inputs.js';
-export { type OpenModelOptions, openModel, type Vgg16Model } from './library/model.js';
+export type { OpenModelOptions, Vgg16Model } from './library/model.js';
+export { openModel } from './library/open.js';
 export type {
   ActivationOptions,
   FindOptions,

@@ -1,11 +1,9 @@
-/** `openModel`: a network that stays in memory, for one image after another. */
+/** A network that stays in memory, for one image after another: what `openModel` gives. */
 
 import type { ModelCard } from '../network/card.js';
 import type { ImageInput } from './inputs.js';
-import { type ActivationOptions, DEFAULTS, type ModelOptions, type PixelOptions, type TopOptions } from './options.js';
+import type { ActivationOptions, ModelOptions, PixelOptions, TopOptions } from './options.js';
 import type { Activations, Classification } from './rows.js';
-import { checkPixels } from './stream.js';
-import { openOptions } from './weights.js';
 
 export interface OpenModelOptions extends ModelOptions, PixelOptions {}
 
@@ -23,19 +21,4 @@ export interface Vgg16Model extends AsyncDisposable {
   extract(input: ImageInput, options?: ActivationOptions): Promise<Activations>;
   /** Waits for the calls in progress, then gives the memory back. */
   close(): Promise<void>;
-}
-
-/**
- * Opens a known model or a weight file; known weights that are not on this machine are downloaded. Only headers are read:
- * the first `classify` and the first `extract` of each layer load the weights that they need.
- * Throws a RunError when the model cannot be used.
- */
-export async function openModel(
-  nameOrPath: string = DEFAULTS.model,
-  options: OpenModelOptions = {},
-): Promise<Vgg16Model> {
-  checkPixels(options);
-  const open = await openOptions(nameOrPath, options);
-  const { OpenNetwork } = await import('./open-network.js');
-  return await OpenNetwork.open(nameOrPath, open, options);
 }
