@@ -91,3 +91,27 @@ export class ImageError extends Error {
     this.code = code;
   }
 }
+
+/**
+ * What to do, in words for a program as well as for a person: hints and notices are put together with these. Nobody below
+ * the command line knows of flags; `cli/` says each of them in terms of what is to be typed.
+ */
+export const ADVICE = {
+  namePreset: 'Name the preset that the weights were trained with: torchvision, keras or caffe.',
+  noPreset: 'Leave the preset out.',
+  noClasses: 'The number of classes is for the model random; leave it out here.',
+  allowNetwork: 'Allow the network',
+  otherCache: 'name another cache folder',
+  takeMini: 'The model mini ships with the tool and needs no file.',
+  lessWork: 'less work at a time: a batch size of 1 and one worker',
+  leastMemory: 'A batch size of 1 and one worker take least.',
+  calibrate: ', with images to calibrate it by',
+  useF32: 'Use the precision f32.',
+  tryInt8: 'the precision int8 is',
+  tryBf16: 'The precision bf16 is',
+  tryF32: 'the precision f32 is',
+  takeExtensions: 'Ask for other extensions to take them.',
+  orExtensions: 'or ask for other extensions',
+  checkExcluded: 'Check the globs of what to exclude.',
+  followLinks: 'Ask for symbolic links to be followed to take them.',
+} as const;

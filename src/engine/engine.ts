@@ -4,7 +4,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
-import { ExitCode, RunError } from '../errors.js';
+import { ADVICE, ExitCode, RunError } from '../errors.js';
 import type { Outputs, SessionOptions } from './session.js';
 import { configureTensorFlow } from './tensorflow.js';
 
@@ -154,7 +154,11 @@ export class Engine {
 /** A thread with TensorFlow in it that no engine has taken yet. */
 let prepared: Worker | undefined;
 
-const startWorker = (): Worker => new Worker(new URL('./thread.js', import.meta.url));
+/** A thread takes over Node's options, and `--input-type` (of `node --input-type=module -e …`) would forbid it to run a file. */
+const startWorker = (): Worker =>
+  new Worker(new URL('./thread.js', import.meta.url), isTyped() ? { execArgv: [] } : {});
+
+const isTyped = (): boolean => process.execArgv.some((option) => option.startsWith('--input-type'));
 
 /** For the worker: an error as data that can be posted. */
 export function toPlain(error: unknown): PlainError {
@@ -168,7 +172,7 @@ export class OutOfMemoryError extends RunError {
   constructor(reason: string) {
     super('OUT_OF_MEMORY', `Expected memory for the network but there was none left (${reason}).`, {
       exitCode: ExitCode.Unexpected,
-      hint: 'Give the process more memory, or less work at a time: -b 1 -j 1.',
+      hint: `Give the process more memory, or ${ADVICE.lessWork}.`,
     });
   }
 }

@@ -1,7 +1,7 @@
 /** The card of another program's file: the architecture from its shapes, the preset from its names or its own graph. */
 
 import { basename, extname } from 'node:path';
-import { modelError, usageError } from '../errors.js';
+import { ADVICE, modelError, usageError } from '../errors.js';
 import { inferArchitecture } from '../formats/shared/infer-architecture.js';
 import type { AffineStep } from '../formats/shared/network-steps.js';
 import { shown } from '../formats/shared/shown.js';
@@ -54,10 +54,7 @@ function foreignPreset(file: WeightFile, family: Family | undefined, asked: Pres
     return PRESETS[preset];
   }
   if (asked === undefined) {
-    throw usageError(
-      `${file.path} does not say how its images have to be prepared.`,
-      `Add --preset ${Object.keys(PRESETS).join(' or --preset ')}: what the weights were trained with.`,
-    );
+    throw usageError(`${file.path} does not say how its images have to be prepared.`, ADVICE.namePreset);
   }
   return PRESETS[asked];
 }
@@ -68,7 +65,7 @@ function labelsOf({ labels }: WeightFile, { classifier }: Architecture): readonl
 }
 
 export function rejectPreset(asked: PresetName | undefined, why: string): void {
-  if (asked !== undefined) throw usageError(`--preset ${asked} cannot be used here: ${why}.`, 'Leave --preset out.');
+  if (asked !== undefined) throw usageError(`The preset ${asked} cannot be used here: ${why}.`, ADVICE.noPreset);
 }
 
 /** Above it a number that is subtracted from pixels is in units of 0 to 255, not of 0 to 1. */

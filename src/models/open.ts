@@ -1,7 +1,7 @@
 /** From a name or a path to a model: its card, and where its weights lie. Weights themselves are not read here. */
 
 import { access } from 'node:fs/promises';
-import { ExitCode, modelError, RunError, usageError } from '../errors.js';
+import { ADVICE, ExitCode, modelError, RunError, usageError } from '../errors.js';
 import { hasCard, parseCard } from '../formats/card/parse.js';
 import { readWeightFile } from '../formats/open.js';
 import { withInt8 } from '../formats/safetensors/int8.js';
@@ -94,7 +94,7 @@ async function mayExist(path: string): Promise<boolean> {
 
 function openRandom({ seed, numClasses = 1000, preset = 'torchvision' }: OpenOptions): Model {
   if (!Number.isSafeInteger(numClasses) || numClasses < 1) {
-    throw usageError(`Expected a whole number from 1 as --num-classes but received ${numClasses}.`);
+    throw usageError(`Expected a whole number of classes from 1 but received ${numClasses}.`);
   }
   const architecture = vgg16(numClasses);
   return {
@@ -144,10 +144,7 @@ function ownCard(file: WeightFile, named: NamedTensors, options: OpenOptions): M
 function checkClasses({ name, architecture }: ModelCard, { numClasses }: OpenOptions): void {
   const classes = architecture.classifier?.classes ?? 0;
   if (numClasses !== undefined && numClasses !== classes) {
-    throw usageError(
-      `--num-classes ${numClasses} does not fit ${name}, which has ${classes} classes.`,
-      '--num-classes is for --model random; leave it out here.',
-    );
+    throw usageError(`${numClasses} classes do not fit ${name}, which has ${classes}.`, ADVICE.noClasses);
   }
 }
 

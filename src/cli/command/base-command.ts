@@ -8,6 +8,7 @@ import { talkFlags } from '../flags/session.js';
 import { FlagValueError, type FlagValues, variableOf } from '../flags/values.js';
 import { printJson } from '../terminal/print-json.js';
 import { type Style, styleOf, wantsColor } from '../terminal/style.js';
+import { typed } from './advice.js';
 import type { FlagShape } from './config-file.js';
 import type { CommandContext } from './context.js';
 import { type Defaults, type DefaultValue, type FlagForm, readDefaults } from './defaults.js';
@@ -29,7 +30,7 @@ export abstract class BaseCommand extends Command {
 
   /** One line of talk that explains or advises. */
   protected notice(message: string): void {
-    this.say(`${this.style().yellow('note:')} ${printable(message)}`);
+    this.say(`${this.style().yellow('note:')} ${printable(typed(message))}`);
   }
 
   /** Folder for models, from --cache-dir or the user's own. */

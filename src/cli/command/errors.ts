@@ -3,6 +3,7 @@
 import { ExitCode, RunError, usageError } from '../../errors.js';
 import { outputFailed } from '../../output/sink.js';
 import { FlagValueError } from '../flags/values.js';
+import { typed } from './advice.js';
 
 /** oclif's parse errors, by their shape: its classes are not exported. */
 interface ParseError extends Error {
@@ -18,7 +19,7 @@ export function valueError(error: FlagValueError, origin: string): RunError {
 
 /** `command` as typed (`vgg16 classify`), for the hint. */
 export function toRunError(error: unknown, command: string): RunError {
-  if (error instanceof RunError) return error;
+  if (error instanceof RunError) return withFlags(error);
   if ((error as NodeJS.ErrnoException | null)?.syscall === 'uv_cwd') {
     return usageError('Expected a working directory but it has been deleted.', 'Go to a folder that is there: cd');
   }
@@ -32,6 +33,15 @@ export function toRunError(error: unknown, command: string): RunError {
     cause: error,
     hint: 'This is a bug. Please report it with what --verbose prints.',
   });
+}
+
+/** The same error, whose hint says what to type. */
+function withFlags(error: RunError): RunError {
+  const { code, message, exitCode, hint, cause, stack } = error;
+  if (hint === undefined || typed(hint) === hint) return error;
+  const told = new RunError(code, message, { exitCode, hint: typed(hint), cause });
+  if (stack !== undefined) told.stack = stack;
+  return told;
 }
 
 /** What only a write can end in, wherever it was: a temporary folder is full as well as an output's disk. */

@@ -1,6 +1,6 @@
 /** Says why there is nothing to do: what was looked for, and what was there instead. */
 
-import { ExitCode, RunError } from '../../errors.js';
+import { ADVICE, ExitCode, RunError } from '../../errors.js';
 import { toByteString, toText } from '../files/byte-strings.js';
 import type { PassedOver } from './passed-over.js';
 
@@ -33,13 +33,9 @@ export function noInputs(wanted?: Wanted, seen?: Seen): RunError {
   const extensions = wanted.extensions.join(', ');
   const { others, excluded, links, hidden } = seen.passedOver;
   const findings: readonly (readonly [number, string, string])[] = [
-    [
-      others,
-      `${count(others, 'file')} with another extension than ${extensions}`,
-      'Use --ext to take other extensions.',
-    ],
-    [excluded, `${count(excluded, 'path')} that --exclude takes out`, 'Check the globs given to --exclude.'],
-    [links, count(links, 'symbolic link'), 'Use --follow-symlinks to follow links.'],
+    [others, `${count(others, 'file')} with another extension than ${extensions}`, ADVICE.takeExtensions],
+    [excluded, count(excluded, 'excluded path'), ADVICE.checkExcluded],
+    [links, count(links, 'symbolic link'), ADVICE.followLinks],
     [
       hidden,
       count(hidden, 'hidden file or folder', 'hidden files or folders'),
@@ -57,7 +53,7 @@ export function noInputs(wanted?: Wanted, seen?: Seen): RunError {
       ? [`found only ${found.map(([, text]) => text).join(' and ')}`, found.map(([, , next]) => next).join(' ')]
       : seen.missing.length > 0
         ? ['there is no such file or folder', 'Check the path; quote a glob so that the shell leaves it alone.']
-        : [`found no file with the extension ${extensions}`, 'Check the path, or use --ext for other extensions.'];
+        : [`found no file with the extension ${extensions}`, `Check the path, ${ADVICE.orExtensions}.`];
   return new RunError('NO_INPUTS', `Expected images in ${inputs} but ${came}.`, { exitCode: ExitCode.NoInputs, hint });
 }
 

@@ -4,14 +4,14 @@ import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ExitCode, modelError, RunError } from '../../errors.js';
+import { ADVICE, ExitCode, modelError, RunError } from '../../errors.js';
 import { rememberedHash } from './file-hash.js';
 import { isPublished, KNOWN_WEIGHTS, type KnownWeights, knownWeights } from './published-weights.js';
 
 /** Names that need no download, and what they stand for. */
 const OWN_MODELS = {
   mini: 'ships with the tool: CIFAR-10, 10 classes, 32x32 pixels',
-  random: 'the full-size network with random weights (--seed, --num-classes)',
+  random: 'the full-size network with random weights, of any seed and number of classes',
 } as const;
 
 /** Names and what they stand for, as listed in messages. */
@@ -106,10 +106,7 @@ function notHere(known: KnownWeights, cacheDir: string, env: FrameworkEnvironmen
 
 /** How to do without the network, as a sentence that goes on. */
 export function byHand({ url, file }: KnownWeights): string {
-  return (
-    `bring ${file} here from ${url} by other means and type vgg16 model import ${file}. ` +
-    '--model mini ships with the tool and needs no file.'
-  );
+  return `bring ${file} here from ${url} by other means and type vgg16 model import ${file}. ${ADVICE.takeMini}`;
 }
 
 /** torch.hub's folder: `torch/hub.py`, `_get_torch_home`. */

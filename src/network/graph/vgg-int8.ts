@@ -9,7 +9,7 @@
  *   the image is zero after normalisation, so it is the mean before it.
  */
 
-import { usageError } from '../../errors.js';
+import { ADVICE, usageError } from '../../errors.js';
 import { INPUT_CHANNELS, weightLayersOf } from '../architecture.js';
 import { layersFor } from '../needed-layers.js';
 import { beforeRelu } from '../output-request.js';
@@ -51,7 +51,7 @@ export function compileInt8Graph(spec: Int8GraphSpec): CompiledGraph {
   if (before !== undefined) {
     throw usageError(
       `Expected int8 activations after the ReLU but received a request for ${before.layer} before it: int8 computes both at once.`,
-      'Use --precision f32.',
+      ADVICE.useF32,
     );
   }
   const outputs = new OutputCollector(g, spec.outputs);

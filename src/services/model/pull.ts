@@ -3,7 +3,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { ExitCode, RunError, usageError } from '../../errors.js';
+import { ADVICE, ExitCode, RunError, usageError } from '../../errors.js';
 import { type DownloadEvent, type DownloadLimits, download } from '../../models/catalog/download.js';
 import { rememberedHash } from '../../models/catalog/file-hash.js';
 import {
@@ -78,7 +78,7 @@ export async function* pullModel(options: PullOptions): AsyncGenerator<PullEvent
   return await pulledModel(known, options, true);
 }
 
-/** Whether `pullModel` has work to do before `--model name` can be opened. */
+/** Whether `pullModel` has work to do before the model `name` can be opened. */
 export async function needsPull(
   name: string,
   cacheDir: string,
@@ -180,8 +180,8 @@ async function pulledModel(known: KnownWeights, { cacheDir }: PullOptions, pulle
 function offlineError(known: KnownWeights, { weightsUrl }: PullOptions): RunError {
   return new RunError(
     'MODEL_NOT_FOUND',
-    `Expected the weights ${known.name} on this machine, since --offline is set, but they would have to be downloaded from ${addressOf(known, weightsUrl)}.`,
-    { exitCode: ExitCode.Model, hint: `Leave --offline (VGG16_OFFLINE) out; or ${byHand(known)}` },
+    `Expected the weights ${known.name} on this machine, since the network is not to be used, but they would have to be downloaded from ${addressOf(known, weightsUrl)}.`,
+    { exitCode: ExitCode.Model, hint: `${ADVICE.allowNetwork}; or ${byHand(known)}` },
   );
 }
 
@@ -190,7 +190,7 @@ function diskError(error: unknown, cacheDir: string): RunError | undefined {
   if (!(error instanceof Error) || !('syscall' in error)) return undefined;
   return new RunError('OUTPUT_FAILED', `Expected to write into the cache, ${cacheDir}, but ${reasonOf(error)}.`, {
     exitCode: ExitCode.Unexpected,
-    hint: 'Make room, or name another folder by --cache-dir DIR.',
+    hint: `Make room, or ${ADVICE.otherCache}.`,
     cause: error,
   });
 }

@@ -33,7 +33,7 @@ import {
 /** Options of every command that streams images through the network. */
 export interface StreamOptions extends RequestedSettings {
   /** From `findImages`. */
-  readonly images: ImageList;
+  readonly images: Pick<ImageList, 'total' | 'files'>;
   /** A known name or the path of a weight file. */
   readonly model: string;
   readonly open: OpenOptions;

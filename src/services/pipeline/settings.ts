@@ -2,6 +2,7 @@
 
 import type { OutputRequest } from '../../engine/engine.js';
 import { GIB, type MemoryLimit, MIB, memoryLimit, type NetworkMemory, networkMemory } from '../../engine/memory.js';
+import { ADVICE } from '../../errors.js';
 import { type CpuFeatures, hasBf16, hasInt8, type ThreadLimit, threadLimit } from '../../machine/cpu.js';
 import { type Architecture, layersOf } from '../../network/architecture.js';
 import type { Precision } from '../../network/precision.js';
@@ -138,7 +139,7 @@ export function memoryNeed(
 export function memoryHint(need: number, { bytes, from }: MemoryLimit): string | undefined {
   if (need <= bytes) return undefined;
   const [needs, has] = [need, bytes].map((value) => `${(value / GIB).toFixed(1)} GiB`);
-  return `This run may take ${needs} of memory and has ${has} (${from}): it may be killed. -b 1 -j 1 takes least.`;
+  return `This run may take ${needs} of memory and has ${has} (${from}): it may be killed. ${ADVICE.leastMemory}`;
 }
 
 function fixedBytes(workers: number): number {
@@ -177,16 +178,16 @@ export function precisionHint(
   }
   if (macsOf(architecture) < LARGE_MODEL_MACS) return undefined;
   if (int8 && precision !== 'int8' && hasInt8(cpu)) {
-    return `This model is quantised: --precision int8 is several times faster than ${precision} on this CPU.`;
+    return `This model is quantised: ${ADVICE.tryInt8} several times faster than ${precision} on this CPU.`;
   }
   if (precision === 'f32' && hasBf16(cpu)) {
     const faster = cpu.amxBf16
       ? 'several times faster on this CPU (AMX)'
       : 'about twice as fast on this CPU (AVX512-BF16)';
-    return `--precision bf16 is ${faster}; logits keep about 3 digits.`;
+    return `${ADVICE.tryBf16} ${faster}; logits keep about 3 digits.`;
   }
   if (precision === 'bf16' && !hasBf16(cpu)) {
-    return 'This CPU has no bfloat16 instructions: --precision f32 is faster here.';
+    return `This CPU has no bfloat16 instructions: ${ADVICE.tryF32} faster here.`;
   }
   return undefined;
 }

@@ -91,7 +91,7 @@ describe('files of Keras', () => {
     });
     expect(await failure(open(format('keras.keras')))).toMatchObject({
       code: 'USAGE',
-      hint: expect.stringContaining('--preset'),
+      hint: expect.stringContaining('preset'),
     });
   });
 

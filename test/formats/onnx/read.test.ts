@@ -70,7 +70,7 @@ describe.each(Object.keys(files))('%s', (name) => {
     }
     expect(await failure(openModel(format(name), OPTIONS))).toMatchObject({
       code: 'USAGE',
-      hint: expect.stringContaining('--preset'),
+      hint: expect.stringContaining('preset'),
     });
   });
 });

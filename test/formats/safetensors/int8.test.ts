@@ -143,7 +143,7 @@ describe.each(['torchvision', 'caffe'] as const)('int8, preset %s', (preset) => 
     const outputs = [{ kind: 'top_k', k: 1 }] as const;
     await expect(Session.open({ model: original, precision: 'int8', outputs })).rejects.toMatchObject({
       code: 'MODEL_INVALID',
-      hint: expect.stringContaining('vgg16 model quantize mini --calibrate'),
+      hint: expect.stringContaining('vgg16 model quantize mini, with images to calibrate it by'),
     });
   });
 });

@@ -191,7 +191,7 @@ describe('arguments', () => {
     fs.symlinkSync('a.txt', `${root}/link.jpg`);
     await expect(shown({ exclude: ['b.*', 'thumbs'] })).rejects.toMatchObject({
       message: expect.stringMatching(
-        /found only one file with another .* and 2 paths that --exclude takes out and one symbolic link\.$/,
+        /found only one file with another .* and 2 excluded paths and one symbolic link\.$/,
       ),
     });
   });

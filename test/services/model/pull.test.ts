@@ -199,7 +199,7 @@ describe('pullModel', () => {
       pull({ name: 'imagenet', known: standIn('imagenet', url), ...fresh(), cacheDir: path }),
     );
     expect(error).toMatchObject({ code: 'OUTPUT_FAILED', exitCode: 1 });
-    expect(error.hint).toContain('--cache-dir');
+    expect(error.hint).toContain('name another cache folder');
   });
 });
 

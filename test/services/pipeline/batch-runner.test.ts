@@ -86,7 +86,7 @@ describe('BatchRunner', () => {
     const { runner, told } = runnerOf(new SmallEngine(0), 4);
     await expect(runner.run(images(2))).rejects.toMatchObject({
       message: expect.stringMatching(/memory/),
-      hint: expect.stringContaining('-b 1'),
+      hint: expect.stringContaining('a batch size of 1'),
       exitCode: 1,
     });
     expect(told).toEqual([2, 1]);

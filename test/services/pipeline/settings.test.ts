@@ -120,14 +120,14 @@ test.each(MEASURED)('$name: the need is at least what was measured and not half 
 test('a hint only where the memory does not suffice', () => {
   const limit = { bytes: 2 * GIB, from: 'cgroup' };
   expect(memoryHint(2 * GIB, limit)).toBeUndefined();
-  expect(memoryHint(2.5 * GIB, limit)).toMatch(/2\.5 GiB .* 2\.0 GiB \(cgroup\).*-b 1/);
+  expect(memoryHint(2.5 * GIB, limit)).toMatch(/2\.5 GiB .* 2\.0 GiB \(cgroup\).* A batch size of 1/);
 });
 
 test.each([
-  ['f32', amx, /--precision bf16/],
+  ['f32', amx, /The precision bf16/],
   ['f32', { ...plain, avx512Bf16: true }, /twice as fast/],
   ['f32', plain, undefined],
-  ['bf16', plain, /--precision f32/],
+  ['bf16', plain, /the precision f32/],
   ['bf16', amx, undefined],
 ] as const)('a hint for %s only where another precision is much faster', (precision, cpu, expected) => {
   const hint = precisionHint(precision, precision, vgg16(), cpu);
@@ -163,7 +163,7 @@ describe('int8', () => {
 
   it('is named where a model that is made for it runs in another precision, and the processor has it', () => {
     const needs = { int8: true };
-    expect(precisionHint('f32', 'f32', vgg16(), vnni, needs)).toMatch(/quantised: --precision int8/);
+    expect(precisionHint('f32', 'f32', vgg16(), vnni, needs)).toMatch(/quantised: the precision int8/);
     expect(precisionHint('bf16', 'bf16', vgg16(), { ...amx, amxInt8: true }, needs)).toMatch(/faster than bf16/);
     expect(precisionHint('int8', 'int8', vgg16(), vnni, needs)).toBeUndefined();
     expect(precisionHint('f32', 'f32', vgg16(), plain, needs)).toBeUndefined();
