@@ -126,8 +126,8 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   '@bokuweb/zstd-wasm': ['output'],
   'csv-stringify': ['output'],
   'csv-parse': ['models'],
-  'parquet-wasm': ['output'],
-  'apache-arrow': ['output'],
+  hyparquet: ['output'],
+  'hyparquet-writer': ['output'],
   'cli-table3': ['output'],
   'cli-progress': ['cli'],
 };

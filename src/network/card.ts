@@ -1,6 +1,6 @@
 /** The card that travels with a set of weights: what it is, what it must be fed, what its outputs mean. */
 
-import { modelError } from '../errors.js';
+import { ADVICE, modelError } from '../errors.js';
 import type { Architecture } from './architecture.js';
 import type { Preset } from './preset.js';
 import type { FileRange, Weights } from './tensors.js';
@@ -47,6 +47,6 @@ export interface Int8Weights {
 export function requireInt8({ card, int8 }: Model): Int8Weights {
   if (int8 !== undefined) return int8;
   throw modelError(`Expected a model with int8 weights and ranges but ${card.name} has none.`, {
-    hint: `vgg16 model quantize ${card.name} --calibrate IMAGES… -o FILE`,
+    hint: `vgg16 model quantize ${card.name}${ADVICE.calibrate}`,
   });
 }

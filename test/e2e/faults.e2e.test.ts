@@ -222,7 +222,7 @@ describe('images that vanish, change or are cut off while the run goes on', () =
 });
 
 describe('few descriptors', () => {
-  // macOS gives 256. Node reads the modules of a program at once: some 60 of this tool's own, 150 of those that write Parquet.
+  // macOS gives 256. Node reads the modules of a program at once: some 60 of this tool's own, 50 of those that write Parquet.
   it.each([
     ['extract', 96, 'x.npy', ['-l', 'fc6', '-l', 'fc7']],
     ['export', 256, 'dataset', ['--shard-rows', '1']],

@@ -1,6 +1,6 @@
 /** What a quantised model file of this tool says of its activations, and its weights both ways: in steps and as numbers. */
 
-import { ADVICE, modelError } from '../../errors.js';
+import { modelError } from '../../errors.js';
 import { type Architecture, layersOf, weightLayersOf } from '../../network/architecture.js';
 import type { Int8Weights, Model } from '../../network/card.js';
 import { TENSORFLOW_LAYOUT, type TensorSource } from '../../network/tensors.js';
