@@ -2,7 +2,7 @@
 
 import { bf16Unit, int8Unit } from './machine.mjs';
 import { scalingSections } from './scaling-report.mjs';
-import { contenderTable, figure, markdownTable, ownRate, withSpread } from './table.mjs';
+import { best, contenderTable, figure, markdownTable, ownRate, withSpread } from './table.mjs';
 import { counted } from './turns.mjs';
 
 /** The text of each part, and of all under `''`. */
@@ -11,17 +11,15 @@ export function report(results) {
   const parts = {
     machine: heading(results),
     ...(model && { model: contenderTable(model, { batch: ({ batch }) => batch }) }),
-    ...(pipeline && {
-      pipeline: contenderTable(pipeline, { 'whole run, s': ({ totalSeconds }) => withSpread(totalSeconds) }),
-    }),
+    ...(pipeline && { pipeline: pipelineTable(pipeline), three: threeRows(results) }),
     ...(model && pipeline && decoder && { limit: limitTable(results) }),
     ...(startup && { startup: startupTable(results) }),
     ...(scaling && { scaling: scalingSections(results).join('\n\n') }),
     ...(missing.length > 0 && { missing: `Not measured, for lack of a package: ${missing.join('; ')}.` }),
   };
-  const titled = Object.entries(parts).flatMap(([part, text]) =>
-    TITLES[part] === undefined ? [text] : [`### ${TITLES[part]}`, text],
-  );
+  const titled = Object.entries(parts)
+    .filter(([part]) => part !== 'three')
+    .flatMap(([part, text]) => (TITLES[part] === undefined ? [text] : [`### ${TITLES[part]}`, text]));
   return { '': titled.join('\n\n'), ...parts };
 }
 
@@ -32,15 +30,38 @@ const TITLES = {
   startup: 'Start-up',
 };
 
-/** Parts that may stand alone in a page. */
-export const PAGE_PARTS = ['', 'machine', ...Object.keys(TITLES)];
+/** Parts that may stand alone in a page; the whole report leaves out `three`, whose rows are among those of `pipeline`. */
+export const PAGE_PARTS = ['', 'machine', ...Object.keys(TITLES), 'three'];
+
+function pipelineTable(pipeline) {
+  return contenderTable(pipeline, { 'whole run, s': ({ totalSeconds }) => withSpread(totalSeconds) });
+}
+
+/** For the README: of the pipelines in f32 this tool, the fastest of the other runtimes, and the faster way with PyTorch. */
+function threeRows({ machine, settings, pipeline }) {
+  const fastest = (groups) =>
+    groups
+      .map((group) => best(pipeline, group, 'f32'))
+      .filter((result) => result !== undefined)
+      .sort((a, b) => b.rate.median - a.rate.median)[0];
+  const rows = [['own'], ['onnx', 'openvino'], ['torch']].map(fastest).filter((result) => result !== undefined);
+  const { rounds, photos } = settings;
+  return [
+    ...(settings.quick ? [QUICK] : []),
+    `${machine.cpu}, ${machine.threads} threads, ${photos.count} photographs; median of ${counted(rounds, 'round')} (lowest-highest), ${machine.date}:`,
+    '',
+    pipelineTable(rows),
+  ].join('\n');
+}
+
+const QUICK = '**A quick run: it shows that everything works, not how fast.**';
 
 function heading({ machine, peers, settings }) {
   const unit = (name, found) => `${name}: ${found ?? 'no instructions'}`;
   const versions = Object.entries({ ...machine.versions, ...peers }).map(([name, version]) => `${name} ${version}`);
   const { rounds, seconds, photos } = settings;
   return [
-    ...(settings.quick ? ['**A quick run: it shows that everything works, not how fast.**'] : []),
+    ...(settings.quick ? [QUICK] : []),
     `${machine.date}, ${machine.cpu}, ${machine.processors} processors, ${machine.threads} threads, ${machine.memoryGiB} GiB; ` +
       `${unit('bf16', bf16Unit(machine))}, ${unit('int8', int8Unit(machine))}; load average at the start ${machine.load.toFixed(1)}.`,
     `${versions.join(', ')}.`,
