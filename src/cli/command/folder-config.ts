@@ -120,7 +120,7 @@ function checkGlobs(globs: readonly string[], file: string): void {
  * by whoever opens it.
  */
 async function whyOutside(path: string, folder: string): Promise<string | undefined> {
-  if (path.split(/[\\/]/).includes('../..')) return 'which goes up by "../.."';
+  if (path.split(/[\\/]/).includes('..')) return 'which goes up by ".."';
   try {
     // Not joined: that would take `link/.` for `link`'s own folder.
     const target = await realpath(isAbsolute(path) ? path : `${folder}${sep}${path}`);
@@ -138,7 +138,7 @@ async function whyOutside(path: string, folder: string): Promise<string | undefi
 /** Whether `path` is `folder` or lies below it; both are real paths. */
 function isWithin(folder: string, path: string): boolean {
   const below = relative(folder, path);
-  return below !== '../..' && !below.startsWith(`..${sep}`) && !isAbsolute(below);
+  return below !== '..' && !below.startsWith(`..${sep}`) && !isAbsolute(below);
 }
 
 /**

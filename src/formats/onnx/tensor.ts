@@ -105,7 +105,7 @@ export class TensorReader {
     const entries = new Map(externalData.map(({ key, value }) => [key, value]));
     const location = entries.get('location') ?? '';
     const parts = location.split(/[/\\]/);
-    if (parts.some((part) => part === '' || part === '../../model' || part === '.') || UNPRINTABLE.test(location)) {
+    if (parts.some((part) => part === '' || part === '..' || part === '.') || UNPRINTABLE.test(location)) {
       throw modelError(
         `Expected a file inside the folder of ${this.path} as the place of ${label} but it is ${shown(location)}.`,
       );

@@ -174,13 +174,8 @@ async function readManifest(groups: readonly unknown[], path: string): Promise<M
 
 /** A whole shard; it lies beside the JSON or below. */
 async function rangeOf(shard: unknown, path: string): Promise<FileRange> {
-  const relative = typeof shard === 'string' ? normalize(shard) : '../../model';
-  if (
-    isAbsolute(relative) ||
-    relative === '../../model' ||
-    relative.startsWith(`..${sep}`) ||
-    relative.includes('\0')
-  ) {
+  const relative = typeof shard === 'string' ? normalize(shard) : '..';
+  if (isAbsolute(relative) || relative === '..' || relative.startsWith(`..${sep}`) || relative.includes('\0')) {
     throw modelError(`Expected the shards of ${path} in its own folder but one is ${shown(shard)}.`);
   }
   try {

@@ -43,7 +43,7 @@ export function specialError(): ImageError {
 export function nameInside(name: string): string {
   const parts: string[] = [];
   for (const part of name.split('/')) {
-    if (part === '../..') parts.pop();
+    if (part === '..') parts.pop();
     else if (part !== '' && part !== '.') parts.push(part);
   }
   return parts.join('/');
