@@ -5,6 +5,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSyn
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PHOTO_NAMES, PHOTOS } from './helpers/folder.js';
+import { runCommand } from './helpers/host.js';
 import { done, folderOf, photo, products, root, run, safeRows } from './helpers/outputs.js';
 import { start, vgg16 } from './helpers/program.js';
 import { csvRows, expectOneSentence, jsonRows } from './helpers/rows.js';
@@ -40,6 +41,7 @@ describe.skipIf(!hasDisk)('a full disk (needs root, for a tmpfs)', () => {
       await done(folder, [command, 'photos', '-o', output, ...flags]);
       remount(`size=${size}`);
       const words = [command, 'photos', '-b16', '-o', join(DISK, output), ...flags];
+      // A process of its own: what a living one has not finished is left alone by --resume.
       const full = await vgg16([...words, '--no-progress'], { cwd: folder, env: { VGG16_MODEL: 'mini' } });
       expect(expectOneSentence(full, 1)).toMatch(/^Expected to write .+ but no space is left on the device\.$/);
       expect(full.stderr).toMatch(
@@ -54,7 +56,7 @@ describe.skipIf(!hasDisk)('a full disk (needs root, for a tmpfs)', () => {
       expect(stored.length).toBeGreaterThan(0);
       expect(stored.length).toBeLessThan(250);
       remount('size=64m');
-      const resumed = await vgg16([...words, '--no-progress', '--resume'], {
+      const resumed = await runCommand([...words, '--no-progress', '--resume'], {
         cwd: folder,
         env: { VGG16_MODEL: 'mini' },
       });

@@ -4,8 +4,9 @@ import { cpSync, existsSync, linkSync, readdirSync, readFileSync, rmSync, writeF
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { MINI } from './helpers/folder.js';
+import { runCommand } from './helpers/host.js';
 import { done, folderOf, photo, products, run } from './helpers/outputs.js';
-import { type Result, start, vgg16 } from './helpers/program.js';
+import { type Result, start } from './helpers/program.js';
 import { expectOneSentence } from './helpers/rows.js';
 
 /** A machine that does other work takes ten times as long. */
@@ -55,7 +56,7 @@ describe('merge', () => {
     const single = products(folder, `single.${format}`);
     expect(Object.keys(merged)).toEqual(Object.keys(single));
     expect(merged).toEqual(single);
-    const again = await vgg16(['merge', ...parts(format), '-o', `merged.${format}`, '--resume'], { cwd: folder });
+    const again = await runCommand(['merge', ...parts(format), '-o', `merged.${format}`, '--resume'], { cwd: folder });
     expect(again.stderr).toContain('Nothing to do');
     expect(again.code).toBe(0);
   });

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { cpuFeatures, hasBf16, hasInt8 } from '../../src/machine/cpu.js';
 import { PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
-import { type Result, ROOT, vgg16 } from './helpers/program.js';
+import { runCommand } from './helpers/host.js';
+import { type Result, ROOT } from './helpers/program.js';
 import { csvRows, expectOneSentence } from './helpers/rows.js';
 
 const root = temporaryFolder();
@@ -14,7 +15,8 @@ vi.setConfig({ testTimeout: 300_000 });
 
 const NAMES = readdirSync(PHOTOS).filter((name) => name.endsWith('.jpg'));
 
-const run = (...words: readonly string[]) => vgg16(words, { cwd: root, env: { VGG16_CACHE_DIR: join(root, 'cache') } });
+const run = (...words: readonly string[]) =>
+  runCommand(words, { cwd: root, env: { VGG16_CACHE_DIR: join(root, 'cache') } });
 
 async function done(...words: readonly string[]): Promise<Result> {
   const result = await run(...words);

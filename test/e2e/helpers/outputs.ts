@@ -4,14 +4,15 @@ import { linkSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { PHOTO_NAMES, PHOTOS, place, temporaryFolder } from './folder.js';
-import { type Result, vgg16 } from './program.js';
+import { runCommand } from './host.js';
+import type { Result } from './program.js';
 
 /** Of the test file that imports this one. */
 export const root = temporaryFolder();
 
 /** Mini, quiet, at `folder`; stdin is empty unless given. */
 export function run(folder: string, words: readonly string[], input = ''): Promise<Result> {
-  return vgg16([...words, '-q'], { cwd: folder, env: { VGG16_MODEL: 'mini' }, input });
+  return runCommand([...words, '-q'], { cwd: folder, env: { VGG16_MODEL: 'mini' }, input });
 }
 
 export async function done(folder: string, words: readonly string[], code = 0, input = ''): Promise<Result> {
