@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ODD, PHOTOS } from './helpers/folder.js';
-import { ROOT, vgg16 } from './helpers/program.js';
+import { runCommand } from './helpers/host.js';
+import { ROOT } from './helpers/program.js';
 import { expectOneSentence } from './helpers/rows.js';
 
 /** For each flag that takes a value, values that it cannot have; each is one run. `[value, code]` where it is not 2. */
@@ -80,7 +81,7 @@ describe('a bad value for a flag ends with 2 and one sentence that names the fla
     await forEachAtOnce(cases, async (given) => {
       const [text, code] = typeof given === 'string' ? [given, 2] : given;
       const model = name === 'model' ? [] : ['--model', 'mini'];
-      const run = await vgg16(['classify', PHOTOS, ...model, `--${name}=${text}`]);
+      const run = await runCommand(['classify', PHOTOS, ...model, `--${name}=${text}`]);
       const sentence = expectOneSentence(run, code);
       // What is wrong with a model is said of the file.
       if (code === 2) expect(sentence, text).toContain(`--${name}`);
@@ -92,19 +93,19 @@ describe('a bad value for a flag ends with 2 and one sentence that names the fla
     const given = cases.find((value) => typeof value === 'string' && value !== '' && /^[\w.%-]+$/.test(value));
     if (given === undefined) return;
     const variable = `VGG16_${name.toUpperCase().replaceAll('-', '_')}`;
-    const run = await vgg16(['classify', PHOTOS], { env: { VGG16_MODEL: 'mini', [variable]: given as string } });
+    const run = await runCommand(['classify', PHOTOS], { env: { VGG16_MODEL: 'mini', [variable]: given as string } });
     expect(expectOneSentence(run, 2)).toMatch(new RegExp(`${variable}|--${name}`));
   });
 
   it.each(Object.entries(SWITCHES))('--%s', async (name, words) => {
-    const run = await vgg16(['classify', PHOTOS, '--model', 'mini', ...words]);
+    const run = await runCommand(['classify', PHOTOS, '--model', 'mini', ...words]);
     expect(expectOneSentence(run, 2)).toContain(`--${name}`);
   });
 
   it('a flag that does not exist, one without its value, one given twice', async () => {
     const cases = [['--top', '3'], ['--top-k'], ['--top-k', '3', '--top-k', '4'], ['-x']];
     await forEachAtOnce(cases, async (words) => {
-      const run = await vgg16(['classify', PHOTOS, ...words]);
+      const run = await runCommand(['classify', PHOTOS, ...words]);
       expect(expectOneSentence(run, 2)).toContain(words[0] as string);
       expect(run.stderr).toMatch(/^hint: See vgg16 classify --help\.$/m);
     });

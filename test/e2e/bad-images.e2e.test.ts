@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, readFileSync, symlinkSync, truncateSync, write
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CAT, ODD, PHOTOS, place, temporaryFolder } from './helpers/folder.js';
-import { classify, vgg16 } from './helpers/program.js';
+import { runClassify, runCommand } from './helpers/host.js';
 import { csvRows, jsonRows } from './helpers/rows.js';
 
 const folder = temporaryFolder();
@@ -91,7 +91,7 @@ function crc32(bytes: Buffer): number {
 describe('an image that cannot be classified', () => {
   it('is a row with its code under its own name, and the run goes on: 3', async () => {
     const names = Object.keys(EXPECTED);
-    const run = await classify(['--files-from', '-', '--format', 'jsonl'], { cwd: folder, input: names.join('\n') });
+    const run = await runClassify(['--files-from', '-', '--format', 'jsonl'], { cwd: folder, input: names.join('\n') });
     expect(run.code, run.stderr).toBe(3);
     const rows = jsonRows(run.stdout);
     expect(rows.map(({ path }) => path)).toEqual(names);
@@ -108,7 +108,7 @@ describe('an image that cannot be classified', () => {
   it('is told on stderr without --quiet, ten of them by name', async () => {
     const names = Array.from({ length: 12 }, (_, i) => `gone-${i}.jpg`);
     const input = ['sound.jpg', ...names].join('\n');
-    const run = await vgg16(['classify', '-m', 'mini', '-k1', '--files-from', '-'], { cwd: folder, input });
+    const run = await runCommand(['classify', '-m', 'mini', '-k1', '--files-from', '-'], { cwd: folder, input });
     expect(csvRows(run.stdout).filter(({ status }) => status === 'error')).toHaveLength(12);
     expect(run.stderr.match(/^gone-\d+\.jpg: NOT_FOUND: Expected .*\.$/gm)).toHaveLength(10);
     expect(run.stderr).toMatch(/^More images failed: see the output\.$/m);
@@ -123,7 +123,7 @@ describe('folders', () => {
     symlinkSync('..', join(root, 'a/up'));
     symlinkSync('.', join(root, 'a/self'));
     symlinkSync('a', join(root, 'b'));
-    const run = await classify(['.', '--follow-symlinks', '-k1'], { cwd: root });
+    const run = await runClassify(['.', '--follow-symlinks', '-k1'], { cwd: root });
     expect(run.code, run.stderr).toBe(0);
     expect(csvRows(run.stdout).map(({ path }) => path)).toEqual(['a/cat.jpg']);
   });
@@ -131,7 +131,7 @@ describe('folders', () => {
   it('are read by the formats wanted, hidden files left alone', async () => {
     const root = temporaryFolder();
     for (const name of ['a.JPG', 'b.txt', '.hidden.jpg', 'c/d.jpeg']) place(join(root, name), join(PHOTOS, 'dog.jpg'));
-    const run = await classify(['.', '-k1'], { cwd: root });
+    const run = await runClassify(['.', '-k1'], { cwd: root });
     expect(csvRows(run.stdout).map(({ path }) => path)).toEqual(['a.JPG', 'c/d.jpeg']);
   });
 });

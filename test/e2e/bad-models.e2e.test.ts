@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Architecture } from '../../src/network/architecture.js';
 import { rawSafetensors, safetensors, slimShapes, storedZip } from '../formats/files.js';
 import { CAT, MINI, temporaryFolder } from './helpers/folder.js';
-import { classify, ROOT, type RunOptions, vgg16 } from './helpers/program.js';
+import { runClassify, runCommand } from './helpers/host.js';
+import { ROOT, type RunOptions } from './helpers/program.js';
 import { expectOneSentence } from './helpers/rows.js';
 
 const folder = temporaryFolder();
@@ -109,7 +110,7 @@ beforeAll(() => {
 
 /** Classifies one photograph with another model than mini. */
 function withModel([model, ...more]: readonly string[], options: RunOptions = {}) {
-  return vgg16(['classify', CAT, '--quiet', '--model', model as string, ...more], options);
+  return runCommand(['classify', CAT, '--quiet', '--model', model as string, ...more], options);
 }
 
 describe('a model file', () => {
@@ -117,7 +118,7 @@ describe('a model file', () => {
     const run = await withModel([file(name), '-o', file('out.csv')]);
     expect(expectOneSentence(run, 5)).toMatch(says);
     expect(readdirSync(folder).filter((entry) => entry.startsWith('out.csv'))).toEqual([]);
-    const inspected = await vgg16(['model', 'inspect', file(name), '--json']);
+    const inspected = await runCommand(['model', 'inspect', file(name), '--json']);
     // Weights themselves are not read there.
     if (name !== 'nan.safetensors')
       expect(JSON.parse(inspected.stdout.toString()).error).toMatchObject({ exitCode: 5 });
@@ -135,7 +136,7 @@ describe('a model file', () => {
 
   it('with fewer or more names than classes in --labels is refused', async () => {
     writeFileSync(file('nine.txt'), 'one\n'.repeat(9));
-    const run = await classify([CAT, '--labels', file('nine.txt')]);
+    const run = await runClassify([CAT, '--labels', file('nine.txt')]);
     expect(expectOneSentence(run, 5)).toBe('Expected 10 labels, one for each class of mini, but received 9.');
   });
 

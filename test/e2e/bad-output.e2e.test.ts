@@ -14,7 +14,8 @@ import {
 import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CAT, PHOTOS, temporaryFolder } from './helpers/folder.js';
-import { classify, PROGRAM, start, startProgram, vgg16 } from './helpers/program.js';
+import { runClassify, runCommand } from './helpers/host.js';
+import { PROGRAM, start, startProgram } from './helpers/program.js';
 import { csvRows, expectOneSentence } from './helpers/rows.js';
 
 const folder = temporaryFolder();
@@ -41,7 +42,7 @@ function manyPhotos(): string {
 describe('an output that cannot be written', () => {
   it.skipIf(!hasDisk)('on a full disk: 1 and one sentence, the rows so far kept whole', async () => {
     const output = join(DISK, 'labels.csv');
-    const run = await classify([manyPhotos(), '-o', output, '-b', '16']);
+    const run = await runClassify([manyPhotos(), '-o', output, '-b', '16']);
     expect(expectOneSentence(run, 1)).toBe(`Expected to write ${output} but no space is left on the device.`);
     expect(existsSync(output)).toBe(false);
     const partial =
@@ -72,10 +73,10 @@ describe('an output that cannot be written', () => {
   });
 
   it('in a folder that does not exist, or in a file: 2, and what to type', async () => {
-    const missing = await classify([PHOTOS, '-o', join(folder, 'none/labels.csv')]);
+    const missing = await runClassify([PHOTOS, '-o', join(folder, 'none/labels.csv')]);
     expect(expectOneSentence(missing, 2)).toContain(`${join(folder, 'none')} does not exist`);
     expect(missing.stderr).toContain(`hint: mkdir -p ${join(folder, 'none')}`);
-    const inFile = await classify([PHOTOS, '-o', join(CAT, 'labels.csv')]);
+    const inFile = await runClassify([PHOTOS, '-o', join(CAT, 'labels.csv')]);
     expect(expectOneSentence(inFile, 2)).toContain(`${CAT} is a file`);
   });
 
@@ -85,7 +86,7 @@ describe('an output that cannot be written', () => {
     for (const name of ['new/', 'one', `${'n'.repeat(240)}.csv`]) {
       // Whoever gets as far as the model ends with 5.
       const words = ['classify', CAT, '-q', '-m', join(folder, 'none.pth'), '-o', `${folder}/${name}`];
-      expectOneSentence(await vgg16(words), 2);
+      expectOneSentence(await runCommand(words), 2);
       expect(readdirSync(folder).filter((entry) => entry.includes('partial'))).toEqual([]);
     }
   });
@@ -93,7 +94,7 @@ describe('an output that cannot be written', () => {
   it('is written through a link to a file that is to be made', async () => {
     mkdirSync(join(folder, 'far'));
     symlinkSync('far/labels.csv', join(folder, 'near.csv'));
-    const run = await classify([CAT, '-o', join(folder, 'near.csv')]);
+    const run = await runClassify([CAT, '-o', join(folder, 'near.csv')]);
     expect(run.code, run.stderr).toBe(0);
     expect(lstatSync(join(folder, 'near.csv')).isSymbolicLink()).toBe(true);
     expect(csvRows(readFileSync(join(folder, 'far/labels.csv')))).toHaveLength(1);
@@ -115,8 +116,8 @@ describe('an output that cannot be written', () => {
     'with --force, of which somebody deletes the unfinished files, has the new rows all the same: %s',
     async (name) => {
       const output = join(folder, name);
-      expect((await classify([CAT, '-k3', '-o', output])).code).toBe(0);
-      expect((await classify([CAT, '-k1', '-o', join(folder, `new-${name}`)])).code).toBe(0);
+      expect((await runClassify([CAT, '-k3', '-o', output])).code).toBe(0);
+      expect((await runClassify([CAT, '-k1', '-o', join(folder, `new-${name}`)])).code).toBe(0);
       const { run, partials } = await begun(output, ['--force']);
       for (const partial of partials()) rmSync(join(folder, partial));
       run.child.stdin.end();
@@ -150,7 +151,7 @@ describe('an output that cannot be written', () => {
     rmSync(output, { recursive: true });
     execFileSync('sh', ['-c', moves]);
     expect(csvRows(readFileSync(output))).toHaveLength(1);
-    const again = await classify([CAT, '-k1', '-o', output, '--resume']);
+    const again = await runClassify([CAT, '-k1', '-o', output, '--resume']);
     expect(again.code, again.stderr).toBe(0);
   });
 
@@ -175,7 +176,7 @@ describe('an output that cannot be written', () => {
     const output = join(folder, `race-${code}.csv`);
     const partials = () =>
       readdirSync(folder).filter((name) => name.startsWith(`race-${code}.`) && name.endsWith('.partial'));
-    const row = await classify([CAT, '-k1']);
+    const row = await runClassify([CAT, '-k1']);
     const run = start(['classify', '-v', '-m', 'mini', '-k1', '--files-from', '-', '-o', output]);
     run.child.stdin.write(`${CAT}\n`);
     // From the first row on it has files of its own.

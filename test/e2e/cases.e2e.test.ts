@@ -10,7 +10,7 @@ import { describeImage } from '../../src/images/facts/describe.js';
 import { compareWithPillow, PYTHON } from '../corpus/compare.js';
 import { realData } from '../data.js';
 import { PHOTOS, temporaryFolder } from './helpers/folder.js';
-import { classify } from './helpers/program.js';
+import { runClassify } from './helpers/host.js';
 import { csvRows, jsonRows } from './helpers/rows.js';
 
 const CASES = realData('cases') ?? '';
@@ -49,7 +49,7 @@ const IMAGES = ['--ext', 'jpg,png,gif,tif,avif,tar', '--relative-to', CASES];
 
 describe.skipIf(CASES === '')('the folder of cases', () => {
   test('each image and archive has the right size or the right sentence', async () => {
-    const { code, stdout } = await classify([CASES, '--format', 'csv', ...IMAGES]);
+    const { code, stdout } = await runClassify([CASES, '--format', 'csv', ...IMAGES]);
     const rows = csvRows(stdout);
     expect(code).toBe(3);
     expect(rows.map(({ path }) => path)).toEqual(Object.keys(EXPECTED));
@@ -65,7 +65,7 @@ describe.skipIf(CASES === '')('the folder of cases', () => {
   });
 
   test('a tar’s hard link is the file that it names', async () => {
-    const { stdout } = await classify([join(CASES, 'tar-hard-links/hl.tar'), '--format', 'jsonl', ...IMAGES]);
+    const { stdout } = await runClassify([join(CASES, 'tar-hard-links/hl.tar'), '--format', 'jsonl', ...IMAGES]);
     const rows = jsonRows(stdout);
     const topOf = (name: string) => rows.find(({ path }) => path.endsWith(name)).top;
     expect(topOf('hl/a.jpg')).toEqual(topOf('hl/b.jpg'));
@@ -74,7 +74,7 @@ describe.skipIf(CASES === '')('the folder of cases', () => {
 
   test('without --auto-orient a TIFF is turned, as Pillow turns it, and an AVIF is not', async () => {
     const folder = join(CASES, 'no-auto-orient');
-    const { stdout } = await classify([folder, '--no-auto-orient', '--format', 'csv', ...IMAGES]);
+    const { stdout } = await runClassify([folder, '--no-auto-orient', '--format', 'csv', ...IMAGES]);
     const sizes = csvRows(stdout).map(({ width, height }) => [Number(width), Number(height)]);
     expect(sizes).toEqual([
       [90, 60],
@@ -92,7 +92,7 @@ describe.skipIf(CASES === '')('the folder of cases', () => {
     mkdirSync(join(folder, 'photos'));
     for (const name of ['cat.jpg', 'dog.jpg']) cpSync(join(PHOTOS, name), join(folder, 'photos', name));
     const list = join(CASES, 'lists-and-labels/list16.txt');
-    const { code, stdout } = await classify(['--files-from', list, '--format', 'csv'], { cwd: folder });
+    const { code, stdout } = await runClassify(['--files-from', list, '--format', 'csv'], { cwd: folder });
     expect(code).toBe(0);
     expect(csvRows(stdout).map(({ path }) => path)).toEqual(['photos/cat.jpg', 'photos/dog.jpg']);
   });

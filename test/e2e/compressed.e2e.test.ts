@@ -7,6 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { decompressFile } from '../../src/output/files/compression.js';
 import { PHOTO_NAMES, PHOTOS, place, temporaryFolder } from './helpers/folder.js';
+import { runCommand } from './helpers/host.js';
 import { PROGRAM, type Result, start, startProgram, vgg16 } from './helpers/program.js';
 import { csvRows, expectOneSentence } from './helpers/rows.js';
 
@@ -26,7 +27,7 @@ beforeAll(() => {
 });
 
 function run(words: readonly string[], folder = root): Promise<Result> {
-  return vgg16([...words, '-q'], { cwd: folder, env: { VGG16_MODEL: 'mini' } });
+  return runCommand([...words, '-q'], { cwd: folder, env: { VGG16_MODEL: 'mini' } });
 }
 
 async function done(words: readonly string[], folder = root): Promise<void> {
@@ -105,7 +106,8 @@ describe('merge', () => {
     }
     const seen: string[] = [];
     const watcher = watch(join(root, 'parts'), (_event, name) => seen.push(name ?? ''));
-    await Promise.all([1, 2, 3].map((i) => done(['merge', ...named, '-o', `both-${i}.${end}`])));
+    const merges = [1, 2, 3].map((i) => vgg16(['merge', ...named, '-q', '-o', `both-${i}.${end}`], { cwd: root }));
+    for (const { code, stderr } of await Promise.all(merges)) expect(code, stderr).toBe(0);
     watcher.close();
     for (const i of [1, 2, 3]) expect(bytesOf(`both-${i}.${end}`).equals(bytesOf(`single.${end}`))).toBe(true);
     expect(seen).toEqual([]);
@@ -136,7 +138,7 @@ describe('merge', () => {
 describe('a name that says another format', () => {
   /** There is no such model: whoever gets as far as loading it ends with 5. */
   const early = (words: readonly string[]) =>
-    vgg16([...words, '-q', '-m', join(root, 'none.safetensors')], { cwd: root });
+    runCommand([...words, '-q', '-m', join(root, 'none.safetensors')], { cwd: root });
 
   it.each(['x.xlsx', 'x.json', 'x.npz', 'x.npy', 'x.parquet.gz', 'x.npy.zst', 'x.csv.bz2', 'x.csv.gz.gz', 'x.jpg'])(
     '%s: classify ends with 2 before the work, and says what it has',
@@ -211,6 +213,7 @@ describe.skipIf(!hasDisk)('a disk that is full before all is compressed (needs r
       const pages = Math.ceil(text.length / 4096) + Math.ceil(journal / 4096) + Math.floor(packed / 4096 / 2);
       execFileSync('mount', ['-o', `remount,size=${(pages + 1) * 4096}`, DISK]);
       const output = join(DISK, `full.csv.${extension}`);
+      // A process of its own: what a living one has not finished is left alone by --resume.
       const full = await vgg16([...words, output, '--no-progress'], { cwd: root, env: { VGG16_MODEL: 'mini' } });
       expect(expectOneSentence(full, 1)).toBe(`Expected to write ${output} but no space is left on the device.`);
       const [, partial = ''] = /^note: The rows that were done are in (.+); the same/m.exec(full.stderr) ?? [];

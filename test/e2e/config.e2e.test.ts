@@ -4,7 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { PHOTOS, place, temporaryFolder } from './helpers/folder.js';
-import { vgg16 } from './helpers/program.js';
+import { runCommand } from './helpers/host.js';
 import { expectOneSentence } from './helpers/rows.js';
 
 const folder = temporaryFolder();
@@ -16,7 +16,7 @@ beforeAll(() => {
 afterEach(() => rmSync(CONFIG, { force: true }));
 
 const run = (args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) =>
-  vgg16(['classify', 'photos', ...args], { cwd: folder, env });
+  runCommand(['classify', 'photos', ...args], { cwd: folder, env });
 
 describe('--dry-run', () => {
   it('lists what would be read, opens no model and computes nothing', async () => {
@@ -28,7 +28,7 @@ describe('--dry-run', () => {
   it('says what is passed over, but not with --quiet', async () => {
     place(join(folder, 'mixed/a.jpg'));
     place(join(folder, 'mixed/b.heic'));
-    const dry = (option: string) => vgg16(['classify', 'mixed', option], { cwd: folder });
+    const dry = (option: string) => runCommand(['classify', 'mixed', option], { cwd: folder });
     const [said, quiet] = await Promise.all([dry('-n'), dry('-nq')]);
     expect(said.stderr).toBe('note: 1 file with another extension (1 .heic) passed over.\n1 image would be read.\n');
     expect(quiet.stderr).toBe('');
@@ -48,7 +48,7 @@ describe('a value', () => {
 
   it('of a flag that takes several words leaves the arguments alone', async () => {
     const args = ['model', 'quantize', 'mini', '-o', join(folder, 'i8.safetensors'), '--json'];
-    const { code, stdout, stderr } = await vgg16(args, { cwd: folder, env: { VGG16_CALIBRATE: PHOTOS } });
+    const { code, stdout, stderr } = await runCommand(args, { cwd: folder, env: { VGG16_CALIBRATE: PHOTOS } });
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout.toString())).toMatchObject({ model: 'mini', failed: 0 });
   });
@@ -78,7 +78,7 @@ describe('the configuration in the folder, which came with the photos,', () => {
       stderr: expect.stringContaining(`note: ${CONFIG} was read for limit, top-k.\n`),
     });
     expect((await classified(['-q'])).stderr).toBe('');
-    expect((await vgg16(['classify', '--help'], { cwd: folder })).stderr).toBe('');
+    expect((await runCommand(['classify', '--help'], { cwd: folder })).stderr).toBe('');
   });
 
   it('may not say where anything is written: the key and the file are named, and nothing is touched', async () => {

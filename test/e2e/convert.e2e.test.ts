@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { ODD, PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
-import { type Result, ROOT, vgg16 } from './helpers/program.js';
+import { runCommand } from './helpers/host.js';
+import { type Result, ROOT } from './helpers/program.js';
 import { csvRows, expectOneSentence, jsonRows } from './helpers/rows.js';
 
 const root = temporaryFolder();
@@ -14,7 +15,7 @@ vi.setConfig({ testTimeout: 300_000 });
 
 const SLIM = join(ROOT, 'fixtures/models/slim-torchvision.pth');
 const run = (words: readonly string[], env: Readonly<Record<string, string>> = {}) =>
-  vgg16(words, { cwd: root, env: { VGG16_CACHE_DIR: join(root, 'cache'), ...env } });
+  runCommand(words, { cwd: root, env: { VGG16_CACHE_DIR: join(root, 'cache'), ...env } });
 
 async function done(words: readonly string[]): Promise<Result> {
   const result = await run(words);

@@ -8,7 +8,8 @@ import type { Manifest } from '../../src/output/dataset/manifest.js';
 import { readParquet } from '../../src/output/rows/parquet.js';
 import { python, runPython } from '../python.js';
 import { MINI, ODD, PHOTO_NAMES, PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
-import { PROGRAM, ROOT, startProgram, vgg16 } from './helpers/program.js';
+import { runCommand } from './helpers/host.js';
+import { PROGRAM, ROOT, startProgram } from './helpers/program.js';
 import { csvRows, jsonRows } from './helpers/rows.js';
 
 const root = temporaryFolder();
@@ -49,7 +50,7 @@ function dated(jpeg: Buffer, date: string): Buffer {
 }
 
 async function done(words: readonly string[], code = 3): Promise<string> {
-  const result = await vgg16([...words, '-q', '-m', MINI], { cwd: root });
+  const result = await runCommand([...words, '-q', '-m', MINI], { cwd: root });
   expect(result.code, `${words.join(' ')}: ${result.stderr}`).toBe(code);
   return result.stdout.toString();
 }

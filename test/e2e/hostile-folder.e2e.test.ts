@@ -20,8 +20,9 @@ import {
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CAT, PHOTOS, place, temporaryFolder } from './helpers/folder.js';
+import { runCommand } from './helpers/host.js';
 import { HOSTILE_TEXTS, snapshot, writeHostileArchives } from './helpers/hostile.js';
-import { type Result, type RunOptions, vgg16 } from './helpers/program.js';
+import type { Result, RunOptions } from './helpers/program.js';
 import { csvRows, expectOneSentence, type Row } from './helpers/rows.js';
 
 const root = temporaryFolder();
@@ -62,7 +63,7 @@ beforeAll(() => {
 });
 
 const run = (args: readonly string[], options: RunOptions = {}): Promise<Result> =>
-  vgg16(args, { cwd: hostile, ...options, env: { HOME: home, TMPDIR: temporary, ...options.env } });
+  runCommand(args, { cwd: hostile, ...options, env: { HOME: home, TMPDIR: temporary, ...options.env } });
 
 /** Runs, and fails where anything but the named outputs and the tool's own cache was touched. */
 async function touchingNothing(args: readonly string[], outputs: readonly string[] = [], options: RunOptions = {}) {

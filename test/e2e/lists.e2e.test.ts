@@ -2,13 +2,14 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PHOTO_NAMES, PHOTOS, place, temporaryFolder } from './helpers/folder.js';
-import { classify, PROGRAM, start, startProgram, vgg16 } from './helpers/program.js';
+import { runClassify, runCommand } from './helpers/host.js';
+import { PROGRAM, start, startProgram } from './helpers/program.js';
 import { csvRows, expectOneSentence, jsonRows } from './helpers/rows.js';
 
 describe('--files-from -', () => {
   it('keeps the order and repeats of a list with CRLF, blank lines and no end to its last line', async () => {
     const input = 'ship.jpg\r\ncat.jpg\r\n\r\nship.jpg\r\ngone.jpg\r\nairplane.jpg';
-    const run = await classify(['--files-from', '-', '-k1', '--format', 'jsonl'], { cwd: PHOTOS, input });
+    const run = await runClassify(['--files-from', '-', '-k1', '--format', 'jsonl'], { cwd: PHOTOS, input });
     expect(run.code).toBe(3);
     const rows = jsonRows(run.stdout);
     expect(rows.map(({ path, index }) => [path, index])).toEqual(
@@ -21,7 +22,7 @@ describe('--files-from -', () => {
     const folder = temporaryFolder();
     copyFileSync(join(PHOTOS, 'cat.jpg'), join(folder, 'a\r'));
     copyFileSync(join(PHOTOS, 'cat.jpg'), join(folder, 'b\nc'));
-    const run = await classify(['--files-from', '-', '-0', '-k1'], { cwd: folder, input: 'b\nc\0a\r\0b\nc\0' });
+    const run = await runClassify(['--files-from', '-', '-0', '-k1'], { cwd: folder, input: 'b\nc\0a\r\0b\nc\0' });
     expect(run.code, run.stderr).toBe(0);
     expect(csvRows(run.stdout).map(({ path }) => path)).toEqual(['b\nc', 'a\r', 'b\nc']);
   });
@@ -43,7 +44,7 @@ describe('--files-from -', () => {
     place(join(folder, 'photos/a.jpg'));
     mkdirSync(join(folder, 'lists'));
     writeFileSync(join(folder, 'lists/list.txt'), '\uFEFFphotos/a.jpg\n./photos/../photos/a.jpg\n');
-    const run = await classify(['--files-from', 'lists/list.txt', '-k1'], { cwd: folder });
+    const run = await runClassify(['--files-from', 'lists/list.txt', '-k1'], { cwd: folder });
     expect(run.code, run.stderr).toBe(0);
     expect(csvRows(run.stdout).map(({ path }) => path)).toEqual(['photos/a.jpg', 'photos/a.jpg']);
   });
@@ -56,8 +57,8 @@ describe('a list that was written on Windows', () => {
     const list = Buffer.from('\uFEFFphotos/cät.jpg\r\nphotos/cät.jpg\r\n', 'utf16le');
     writeFileSync(join(folder, 'list.txt'), list);
     const [file, pipe] = await Promise.all([
-      classify(['--files-from', 'list.txt', '-k1'], { cwd: folder }),
-      classify(['--files-from', '-', '-k1'], { cwd: folder, input: list }),
+      runClassify(['--files-from', 'list.txt', '-k1'], { cwd: folder }),
+      runClassify(['--files-from', '-', '-k1'], { cwd: folder, input: list }),
     ]);
     expect([file.code, pipe.code], file.stderr + pipe.stderr).toEqual([0, 0]);
     expect(csvRows(file.stdout).map(({ path }) => path)).toEqual(['photos/cät.jpg', 'photos/cät.jpg']);
@@ -69,9 +70,9 @@ describe('a list that was written on Windows', () => {
     place(join(folder, 'cät.jpg'));
     const list = Buffer.from('c\xe4t.jpg\n', 'latin1');
     writeFileSync(join(folder, 'list.txt'), list);
-    const file = await vgg16(['classify', '--files-from', 'list.txt', '-m', 'gone.pth'], { cwd: folder });
+    const file = await runCommand(['classify', '--files-from', 'list.txt', '-m', 'gone.pth'], { cwd: folder });
     expect(expectOneSentence(file, 2)).toContain('received WINDOWS-1252 (c\\xe4t.jpg), which names no file.');
-    const pipe = await classify(['--files-from', '-', '-k1'], { cwd: folder, input: list });
+    const pipe = await runClassify(['--files-from', '-', '-k1'], { cwd: folder, input: list });
     expect(pipe.code).toBe(2);
     expect(pipe.stderr).toContain('hint: Type iconv -f WINDOWS-1252 -t UTF-8 LIST | vgg16 classify --files-from -');
   });
@@ -80,26 +81,26 @@ describe('a list that was written on Windows', () => {
 describe('--shard', () => {
   it('shares the rows out: three together are the plain run, byte for byte', async () => {
     const rows = (text: Buffer) => text.toString().split('\n').slice(1, -1);
-    const plain = await classify(['.'], { cwd: PHOTOS });
+    const plain = await runClassify(['.'], { cwd: PHOTOS });
     const shares = [];
-    for (const share of ['1/3', '2/3', '3/3']) shares.push(await classify(['.', '--shard', share], { cwd: PHOTOS }));
+    for (const share of ['1/3', '2/3', '3/3']) shares.push(await runClassify(['.', '--shard', share], { cwd: PHOTOS }));
     expect(shares.map(({ code }) => code)).toEqual([0, 0, 0]);
     expect(shares.map(({ stdout }) => rows(stdout).length)).toEqual([4, 4, 4]);
     expect(shares.flatMap(({ stdout }) => rows(stdout)).sort()).toEqual(rows(plain.stdout).sort());
   });
 
   it("auto reads the engine's variables, and without them is an error", async () => {
-    const none = await classify(['.', '--shard', 'auto'], { cwd: PHOTOS });
+    const none = await runClassify(['.', '--shard', 'auto'], { cwd: PHOTOS });
     expect(expectOneSentence(none, 2)).toContain("Expected a job engine's variables for --shard auto");
-    const indexOnly = await classify(['.', '--shard', 'auto'], { cwd: PHOTOS, env: { JOB_COMPLETION_INDEX: '1' } });
+    const indexOnly = await runClassify(['.', '--shard', 'auto'], { cwd: PHOTOS, env: { JOB_COMPLETION_INDEX: '1' } });
     expect(expectOneSentence(indexOnly, 2)).toContain('only an index');
     const slurm = { SLURM_ARRAY_TASK_ID: '7', SLURM_ARRAY_TASK_MIN: '5', SLURM_ARRAY_TASK_COUNT: '6' };
-    const run = await classify(['.', '-n', '--shard', 'auto'], { cwd: PHOTOS, env: slurm });
+    const run = await runClassify(['.', '-n', '--shard', 'auto'], { cwd: PHOTOS, env: slurm });
     expect(run.stdout.toString().trimEnd().split('\n')).toEqual([PHOTO_NAMES[2], PHOTO_NAMES[8]]);
   });
 
   it('with more shares than images gives some a header alone: 0, as their part is complete', async () => {
-    const run = await classify(['cat.jpg', '-k1', '--shard', '2/2'], { cwd: PHOTOS });
+    const run = await runClassify(['cat.jpg', '-k1', '--shard', '2/2'], { cwd: PHOTOS });
     expect(run.code, run.stderr).toBe(0);
     expect(run.stdout.toString()).toBe('path,status,width,height,class_1,label_1,prob_1,error\n');
   });
@@ -110,7 +111,7 @@ describe('an empty environment', () => {
     const words = ['-i', process.execPath, PROGRAM, 'classify', '.', '-m', 'mini', '-q'];
     const [bare, usual] = [
       await startProgram('/usr/bin/env', words, { cwd: PHOTOS, input: '' }).done,
-      await classify(['.'], { cwd: PHOTOS }),
+      await runClassify(['.'], { cwd: PHOTOS }),
     ];
     expect(bare.code, bare.stderr).toBe(0);
     expect(bare.stderr).toBe('');

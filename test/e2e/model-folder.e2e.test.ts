@@ -16,7 +16,8 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from './helpers/folder.js';
-import { type Result, ROOT, vgg16 } from './helpers/program.js';
+import { runCommand } from './helpers/host.js';
+import { type Result, ROOT } from './helpers/program.js';
 import { expectOneSentence } from './helpers/rows.js';
 
 const root = temporaryFolder();
@@ -28,7 +29,7 @@ const SLIM = join(ROOT, 'fixtures/models/slim-torchvision.pth');
 const FORMATS = ['tfjs', 'savedmodel'] as const;
 
 const exported = (format: string, output: string, cwd: string, ...more: readonly string[]): Promise<Result> =>
-  vgg16(['model', 'export', SLIM, '--format', format, '-o', output, '-q', ...more], { cwd, env: { HOME: home } });
+  runCommand(['model', 'export', SLIM, '--format', format, '-o', output, '-q', ...more], { cwd, env: { HOME: home } });
 
 /** Name → size and time of everything below a folder: what must not change. */
 function stateOf(folder: string): readonly string[] {

@@ -3,7 +3,8 @@ import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CAT, ODD, temporaryFolder } from './helpers/folder.js';
-import { classify, PROGRAM, startProgram, vgg16 } from './helpers/program.js';
+import { runClassify, runCommand } from './helpers/host.js';
+import { PROGRAM, startProgram } from './helpers/program.js';
 import { csvRows, jsonRows } from './helpers/rows.js';
 
 const folder = temporaryFolder();
@@ -47,8 +48,8 @@ const NAMES = () => [...TEXT, '\u001b[31mred\n.jpg', ...(takesBytes ? [SHOWN] : 
 
 describe('strange names', () => {
   it('come back from CSV and JSONL as they are, one row each', async () => {
-    const csv = await vgg16(['classify', '-m', 'mini', '-k1', '.'], { cwd: folder });
-    const json = await classify(['.', '-k1', '--format', 'jsonl'], { cwd: folder });
+    const csv = await runCommand(['classify', '-m', 'mini', '-k1', '.'], { cwd: folder });
+    const json = await runClassify(['.', '-k1', '--format', 'jsonl'], { cwd: folder });
     expect([csv.code, json.code]).toEqual([3, 3]);
     expect(
       csvRows(csv.stdout)
@@ -71,7 +72,7 @@ describe('strange names', () => {
     ];
     const shown = [...TEXT, ...(takesBytes ? [SHOWN] : [])];
     const list = Buffer.concat(paths.map((path) => Buffer.concat([path, Buffer.of(0)])));
-    const listed = await classify(['--files-from', '-', '-0', '-k1', '--format', 'jsonl'], {
+    const listed = await runClassify(['--files-from', '-', '-0', '-k1', '--format', 'jsonl'], {
       cwd: folder,
       input: list,
     });
@@ -130,7 +131,7 @@ describe('strange names', () => {
   });
 
   it('do not break sentences about them', async () => {
-    const run = await vgg16(['classify', '-m', 'mini', 'no\nsuch\u001b[31m.jpg'], { cwd: folder });
+    const run = await runCommand(['classify', '-m', 'mini', 'no\nsuch\u001b[31m.jpg'], { cwd: folder });
     expect(run.code).toBe(4);
     expect(run.stderr).not.toMatch(CONTROLS);
     expect(run.stderr.split('\n')[0]).toMatch(

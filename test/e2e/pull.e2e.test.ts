@@ -7,6 +7,7 @@ import { modelFixture } from '../formats/files.js';
 import { type ServerOptions, serve, serveProxy, type TestServer } from '../models/catalog/server.js';
 import { SLIM, standIn } from '../services/model/known-weights.js';
 import { CAT, temporaryFolder } from './helpers/folder.js';
+import { runCommand } from './helpers/host.js';
 import { type Result, type Running, type RunOptions, startProgram, vgg16 } from './helpers/program.js';
 import { csvRows, expectOneSentence } from './helpers/rows.js';
 
@@ -52,7 +53,11 @@ function machine(address: string): Machine {
     const [file, ...before] = through;
     return startProgram(file, [...before, WITH_WEIGHTS, ...args], { input: '', ...more, env: { ...env, ...more.env } });
   };
-  return { cacheDir, begin, run: (args, more) => begin(args, more).done };
+  // Node reads certificates when it starts.
+  const isOwn = (more?: MachineOptions) => more?.through !== undefined || more?.env?.NODE_EXTRA_CA_CERTS !== undefined;
+  const run = (args: readonly string[], more?: MachineOptions) =>
+    isOwn(more) ? begin(args, more).done : runCommand(args, { ...more, env: { ...env, ...more?.env } });
+  return { cacheDir, begin, run };
 }
 
 const pulledFile = ({ cacheDir }: Machine, name = 'imagenet') => join(cacheDir, 'models', `${name}.safetensors`);

@@ -4,9 +4,9 @@ import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { cpuFeatures, hasBf16, hasInt8 } from '../../src/machine/cpu.js';
-import { realData } from '../data.js';
 import { PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
-import { type Result, ROOT, vgg16 } from './helpers/program.js';
+import { runCommand } from './helpers/host.js';
+import { type Result, ROOT } from './helpers/program.js';
 import { csvRows, expectOneSentence } from './helpers/rows.js';
 
 const root = temporaryFolder();
@@ -15,7 +15,8 @@ vi.setConfig({ testTimeout: 300_000 });
 
 const NAMES = readdirSync(PHOTOS).filter((name) => name.endsWith('.jpg'));
 
-const run = (...words: readonly string[]) => vgg16(words, { cwd: root, env: { VGG16_CACHE_DIR: join(root, 'cache') } });
+const run = (...words: readonly string[]) =>
+  runCommand(words, { cwd: root, env: { VGG16_CACHE_DIR: join(root, 'cache') } });
 
 async function done(...words: readonly string[]): Promise<Result> {
   const result = await run(...words);
@@ -155,27 +156,5 @@ describe('--precision int8', () => {
       ...NAMES.map((n) => `photos/${n}`),
     );
     await done('model', 'export', 'int8.safetensors', '-o', 'int8.pth', '-q');
-  });
-});
-
-const DATA = realData('data') ?? '';
-
-describe.skipIf(DATA === '')('the real convolutional base of ImageNet', () => {
-  it('keeps a cosine of 0.998 in pool5 in the mean and 0.995 at worst, on photos that it was not calibrated with', async () => {
-    const photos = readdirSync(join(DATA, 'photos')).sort();
-    const some = (from: number) =>
-      photos
-        .filter((_, i) => i % 4 === from)
-        .slice(0, 40)
-        .map((name) => join(DATA, 'photos', name));
-    const { stdout } = await done(
-      ...['model', 'quantize', join(DATA, 'vgg16-imagenet-conv.safetensors'), '--preset', 'caffe', '--json'],
-      ...['--calibrate', ...some(0), '--check', ...some(2), '-o', 'base.safetensors'],
-    );
-    const { cost, calibrated, features, bytes } = JSON.parse(stdout.toString());
-    expect({ calibrated, features, checked: cost.images }).toEqual({ calibrated: 40, features: 'pool5', checked: 40 });
-    expect(cost.cosine.mean).toBeGreaterThanOrEqual(0.998);
-    expect(cost.cosine.worst).toBeGreaterThanOrEqual(0.995);
-    expect(bytes).toBeLessThan(0.51 * 2 * 14_714_688); // of bf16
   });
 });

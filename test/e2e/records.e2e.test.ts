@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunRecord } from '../../src/output/store/run-record.js';
 import { MINI, ODD, PHOTO_NAMES, PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
-import { classify, type Result } from './helpers/program.js';
+import { runClassify } from './helpers/host.js';
+import type { Result } from './helpers/program.js';
 import { csvRows, jsonRows } from './helpers/rows.js';
 
 /** Sound photographs and one that is cut off, in an order that is neither that of names nor of sizes. */
@@ -24,7 +25,7 @@ beforeAll(() => {
 });
 
 function run(...flags: string[]): Promise<Result> {
-  return classify([...INPUTS, ...flags], { cwd: folder });
+  return runClassify([...INPUTS, ...flags], { cwd: folder });
 }
 
 function lines({ stdout }: Result): string[] {
@@ -65,7 +66,7 @@ describe('classify writes CSV', () => {
     expect(rows[0]).toMatch(new RegExp(String.raw`^B\.jpg,1,\d,[a-z]+,${FLOAT}$`));
     expect(rows).toContain('b.jpg,,,,');
     // Labels come from the file's own card: ten classes, and k above them is cut with a note.
-    const all = await classify(['a.jpg', '--long', '-k', '99'], { cwd: folder });
+    const all = await runClassify(['a.jpg', '--long', '-k', '99'], { cwd: folder });
     const sum = csvRows(all.stdout).reduce((total, { prob }) => total + Number(prob), 0);
     expect(csvRows(all.stdout)).toHaveLength(10);
     expect(sum).toBeCloseTo(1, 5);
@@ -153,7 +154,7 @@ describe('classify -o FILE', () => {
     const target = temporaryFolder();
     const [json, none] = await Promise.all([
       run('-o', join(target, 'labels.jsonl')),
-      classify(['nothing/', '-o', join(target, 'none.csv')], { cwd: folder }),
+      runClassify(['nothing/', '-o', join(target, 'none.csv')], { cwd: folder }),
     ]);
     expect([json.code, none.code]).toEqual([3, 4]);
     expect(jsonRows(readFileSync(join(target, 'labels.jsonl')))).toHaveLength(NAMES.length);

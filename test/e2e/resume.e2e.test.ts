@@ -14,7 +14,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunRecord } from '../../src/output/store/run-record.js';
 import { CAT, PHOTO_NAMES, PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
-import { classify, type Result, start, vgg16 } from './helpers/program.js';
+import { runClassify, runCommand } from './helpers/host.js';
+import { type Result, start, vgg16 } from './helpers/program.js';
 import { expectOneSentence, jsonRows } from './helpers/rows.js';
 
 const root = temporaryFolder();
@@ -32,7 +33,7 @@ function folderOf(name: string, photos: readonly string[] = PHOTO_NAMES.slice(0,
 /** `classify photos -o FILE`, with the closing line. */
 function run(folder: string, output: string, ...more: readonly string[]): Promise<Result> {
   const words = ['classify', 'photos', '--no-progress', '-o', output, ...more];
-  return vgg16(words, { cwd: folder, env: DEFAULTS });
+  return runCommand(words, { cwd: folder, env: DEFAULTS });
 }
 
 /** What the flags of a test may say otherwise. */
@@ -118,7 +119,8 @@ describe('a run that is killed', () => {
 
   it('leaves an output to which two that go on at once both come', async () => {
     await killedAfter(60, 'two.jsonl');
-    const both = await Promise.all([run(folder, 'two.jsonl', '--resume'), run(folder, 'two.jsonl', '--resume')]);
+    const words = ['classify', 'photos', '--no-progress', '-o', 'two.jsonl', '--resume'];
+    const both = await Promise.all([1, 2].map(() => vgg16(words, { cwd: folder, env: DEFAULTS })));
     for (const { code, stderr } of both) expect(code, stderr).toBe(0);
     // The one that ended first may have left the files of the other.
     expect((await run(folder, 'two.jsonl', '--resume')).stderr).toContain('Nothing to do');
@@ -194,7 +196,7 @@ describe('images that came, went or changed since', () => {
     const [a, b, c] = PHOTO_NAMES.slice(0, 3).map((name) => `photos/${name}`) as [string, string, string];
     const list = (...more: string[]) => {
       const words = ['--files-from', '-', '--format', 'jsonl', '-k1', ...more];
-      return (names: readonly string[]) => classify(words, { cwd: folder, input: names.join('\n') });
+      return (names: readonly string[]) => runClassify(words, { cwd: folder, input: names.join('\n') });
     };
     expect((await list('-o', 'out.jsonl')([a, b, a])).code).toBe(0);
     const resumed = await list('-o', 'out.jsonl', '--resume')([b, a, c, a, b]);

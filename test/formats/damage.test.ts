@@ -2,11 +2,12 @@ import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { RunError } from '../../src/errors.js';
 import { openModel } from '../../src/models/open.js';
+import { many } from '../soak.js';
 import { modelFixture, ownFile, temporaryFolder, write } from './files.js';
 
 const folder = temporaryFolder();
 /** In each file; 2,000 altogether. */
-const FLIPS = 500;
+const FLIPS = many(500);
 const FILES: Readonly<Record<string, () => Buffer>> = {
   'own.safetensors': () => ownFile(),
   'torchvision.safetensors': () => readFileSync(modelFixture('slim-torchvision.safetensors')),

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import { RunError } from '../../src/errors.js';
+import { many } from '../soak.js';
 
 const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 
@@ -180,7 +181,7 @@ export function storedZip(records: Readonly<Record<string, Buffer>>, method = 0)
 }
 
 /** Random damages of one byte to a small file. Ten thousand take a minute a format: VGG16_TEST_FLIPS=10000. */
-export const FLIPS = Number(process.env.VGG16_TEST_FLIPS ?? 2000);
+export const FLIPS = Number(process.env.VGG16_TEST_FLIPS ?? many(2000));
 
 /** Changes one byte of `path`, which holds `bytes`, calls `visit` and puts the byte back: `count` times, the same each run. */
 export async function eachFlip(path: string, bytes: Buffer, count: number, visit: () => Promise<void>): Promise<void> {

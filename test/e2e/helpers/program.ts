@@ -44,12 +44,17 @@ export function start(args: readonly (string | Buffer)[], options: RunOptions = 
   return startProgram(process.execPath, [PROGRAM, ...(args as readonly string[])], options);
 }
 
-export function startProgram(file: string, args: readonly string[], options: RunOptions = {}): Running {
+/** Nothing of the caller's but PATH. */
+export function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
   mkdirSync(HOME, { recursive: true });
+  return { PATH: process.env.PATH ?? '', HOME, ...more };
+}
+
+export function startProgram(file: string, args: readonly string[], options: RunOptions = {}): Running {
   const began = performance.now();
   const child = spawn(file, args, {
     cwd: options.cwd ?? ROOT,
-    env: { PATH: process.env.PATH ?? '', HOME, ...options.env },
+    env: environment(options.env),
   });
   const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
   const text = (stream: 'stdout' | 'stderr') => Buffer.concat(chunks[stream]).toString();

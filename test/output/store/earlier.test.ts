@@ -13,6 +13,7 @@ import { Earlier } from '../../../src/output/store/earlier.js';
 import { type JournalHeader, journalLine, readJournal } from '../../../src/output/store/journal.js';
 import { attemptFiles, finalsOf, journalPath } from '../../../src/output/store/layout.js';
 import { thisProcess } from '../../../src/process.js';
+import { SOAK } from '../../soak.js';
 import {
   computed,
   headFor,
@@ -59,14 +60,15 @@ function filesIn(kind: Kind, folder: string) {
 
 const specsOf = (kind: Kind): readonly ArraySpec[] => (/^(?:csv|jsonl)/.test(kind) ? [] : SPECS);
 
-/** Every place near the end of a file and some elsewhere. */
-function placesIn(length: number, nearEnd: number, random: () => number): number[] {
-  const near = Array.from({ length: Math.min(length, nearEnd) }, (_, i) => length - 1 - i);
-  return [...near, ...Array.from({ length: 25 }, () => Math.floor(random() * length))];
-}
+/** Bits turned over, and places cut at, in each file. */
+const FLIPS = SOAK ? 25 : 4;
 
-/** Bits turned over in each file. */
-const FLIPS = 25;
+/** Every place near the end of a file, or every ninth of them, and some elsewhere. */
+function placesIn(length: number, nearEnd: number, random: () => number): number[] {
+  const step = SOAK ? 1 : 9;
+  const near = Array.from({ length: Math.ceil(Math.min(length, nearEnd) / step) }, (_, i) => length - 1 - i * step);
+  return [...near, ...Array.from({ length: FLIPS }, () => Math.floor(random() * length))];
+}
 
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
 
@@ -492,7 +494,7 @@ describe('a process that is killed at any moment', () => {
     return code === 0;
   }
 
-  it.each(KINDS)('leaves sound rows, from which others make the whole %s', async (kind) => {
+  it.each(SOAK ? KINDS : KINDS.slice(0, 1))('leaves sound rows, from which others make the whole %s', async (kind) => {
     const random = randoms(KINDS.indexOf(kind) + 10);
     const age = (name: string) => utimesSync(join(folder, name), 0, 0);
     const alone = newFolder();

@@ -4,9 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { ODD, place, temporaryFolder } from './helpers/folder.js';
 import { start } from './helpers/program.js';
 
-const IMAGES = 10_000;
+/** The allocators' own caches still grow over the first ten thousand. */
+const IMAGES = 40_000;
 
-/** Largest growth of resident memory over the last half of the run. */
+/** Largest growth of resident memory over the last half of the run, from its first fifth to its last. */
 const GROWTH = 1.05;
 
 const SAMPLE_MS = 250;
@@ -22,7 +23,7 @@ function residentBytes(pid: number): number | undefined {
 }
 
 describe('memory', () => {
-  it.skipIf(!existsSync('/proc/self/status'))(`stays flat over ${IMAGES} images`, { timeout: 240_000 }, async () => {
+  it.skipIf(!existsSync('/proc/self/status'))(`stays flat over ${IMAGES} images`, { timeout: 600_000 }, async () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, 'photos'));
     // Of each kind that takes another way through the decoder; links are files of their own to the program.
@@ -53,11 +54,14 @@ describe('memory', () => {
     expect(rows).toBe(IMAGES);
 
     const lastHalf = samples.filter((sample) => sample.rows >= IMAGES / 2);
-    const atHalf = median(lastHalf.slice(0, Math.ceil(lastHalf.length / 5)).map(({ bytes }) => bytes));
-    const most = Math.max(...lastHalf.map(({ bytes }) => bytes));
-    expect(lastHalf.length).toBeGreaterThan(5);
+    expect(lastHalf.length).toBeGreaterThan(10);
+    // A single sample may fall between a batch's allocation and its release: medians do not.
+    const fifth = Math.ceil(lastHalf.length / 5);
+    const [before, after] = [lastHalf.slice(0, fifth), lastHalf.slice(-fifth)].map((some) =>
+      median(some.map(({ bytes }) => bytes)),
+    ) as [number, number];
     const course = samples.map((sample) => `${sample.rows}: ${Math.round(sample.bytes / 1e6)} MB`).join(', ');
-    expect(most / atHalf, course).toBeLessThan(GROWTH);
+    expect(after / before, course).toBeLessThan(GROWTH);
   });
 });
 

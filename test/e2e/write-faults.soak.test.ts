@@ -1,7 +1,7 @@
 /**
  * An error of the disk, a kill or a signal at every call that changes the folder of an output. VGG16_TEST_FAULTS=all tries
  * all of them, for an hour; without it the commands that write models meet a few each, spread over their runs (those that
- * stream rows have faults.e2e.test.ts and kills.e2e.test.ts).
+ * stream rows have faults.e2e.test.ts and kills.soak.test.ts).
  */
 
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
