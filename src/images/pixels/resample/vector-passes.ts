@@ -8,19 +8,22 @@ import { CHANNELS } from '../rgb/geometry.js';
 import type { Passes } from './passes.js';
 import { sourceRange, type Taps, widthOf } from './taps.js';
 
-/** The horizontal pass takes so many rows at a time. */
+/** How many rows the horizontal pass takes at a time. */
 const ROWS = 4;
 
-/** Of a weight's bits, in the first word of a pair of taps; the others are in the second. */
+/** How many of a weight's bits are in the first word of a pair of taps; the others are in the second word. */
 const LOW_BITS = 11;
 
 const WORD_BYTES = 4;
 const PAIR_BYTES = 2 * WORD_BYTES;
 
-/** Of the source, at a time, about. */
+/** About how much of the source is in the memory at a time. */
 const STRIP_BYTES = 2 ** 18;
 
-/** Of a vector: places lie at multiples of it, and as much may be read and written past the end of the last. */
+/**
+ * The size of a vector. Everything in the memory begins at a multiple of it, since the kernel reads and writes whole
+ * vectors, also past the end of what it is given.
+ */
 const VECTOR_BYTES = 16;
 
 const PAGE_BYTES = 65_536;
@@ -48,7 +51,7 @@ interface Kernel {
   ): void;
 }
 
-/** Grows, and then is another buffer. */
+/** The memory of the kernel. When it grows, `buffer` becomes another one. */
 interface Memory {
   readonly buffer: ArrayBuffer;
   grow(pages: number): void;
@@ -61,7 +64,7 @@ interface WebAssembly {
   readonly Instance: new (module: object, imports: { env: { memory: Memory } }) => { readonly exports: unknown };
 }
 
-/** In the build's folder, for the sources in tests too. */
+/** The build compiles the kernel into its own folder, from which the sources take it in tests too. */
 const WASM = new URL('../../../../dist/images/pixels/resample/resample.wasm', import.meta.url);
 
 /** Throws a RangeError where the 10 GB of addresses that V8 reserves for any such memory are not to be had. */
