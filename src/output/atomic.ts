@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { constants, writeSync } from 'node:fs';
-import { access, type FileHandle, link, lstat, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, chmod, type FileHandle, link, lstat, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ExitCode, RunError, usageError } from '../errors.js';
 import { sameBytes } from './files.js';
@@ -16,7 +16,7 @@ import { tryOutput } from './trial.js';
  */
 export async function checkOutput(file: string, { force }: { readonly force: boolean }): Promise<void> {
   await refuseFolderName(file);
-  const path = await resolveOutput(file);
+  const path = await outputPath(file);
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     if (error.code === 'ENOTDIR') return undefined;
@@ -50,10 +50,22 @@ export async function checkOutput(file: string, { force }: { readonly force: boo
   if (isFile) await tryOutput(path, found);
 }
 
+/** A pipe that a name in /dev/fd leads to has no path of its own: it keeps the name. */
+async function outputPath(file: string): Promise<string> {
+  const found = await stat(file).catch(() => undefined);
+  return found === undefined || found.isFile() || found.isDirectory() ? await resolveOutput(file) : resolve(file);
+}
+
 /** Opens a device or a pipe to write into; `undefined` for what is, or is to become, a regular file. */
 export async function openDevice(file: string): Promise<Sink | undefined> {
   const found = await stat(file).catch(() => undefined);
   return found === undefined || found.isFile() ? undefined : directSink(resolve(file));
+}
+
+/** Who may read and write the file at `path`: whatever replaces it is to be as private. `undefined` where there is none. */
+export async function permissionsOf(path: string): Promise<number | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() === true ? found.mode & 0o777 : undefined;
 }
 
 /**
@@ -61,7 +73,11 @@ export async function openDevice(file: string): Promise<Sink | undefined> {
  * the system's own error where it refuses, ENOENT where the partial file is gone.
  */
 export async function publish(partial: string, path: string, force: boolean): Promise<void> {
-  if (force) return rename(partial, path);
+  if (force) {
+    const mode = await permissionsOf(path);
+    if (mode !== undefined) await chmod(partial, mode);
+    return rename(partial, path);
+  }
   try {
     await link(partial, path);
   } catch (error) {

@@ -72,6 +72,13 @@ describe('publish', () => {
     expect(read('a.csv')).toBe('mine\n');
   });
 
+  it('leaves a file that it replaces as private as it was', async () => {
+    writeFileSync(at('a.csv'), 'old\n', { mode: 0o600 });
+    chmodSync(at('a.partial'), 0o644);
+    await publish(at('a.partial'), at('a.csv'), true);
+    expect(statSync(at('a.csv')).mode & 0o777).toBe(0o600);
+  });
+
   it.each([false, true])('of a file that is gone is an error, whatever is there, with force %s', async (force) => {
     rmSync(at('a.partial'));
     await expect(publish(at('a.partial'), at('a.csv'), force)).rejects.toMatchObject({ code: 'ENOENT' });
