@@ -1,6 +1,6 @@
 /** src/ → dist/, TypeScript and WebAssembly, and the manifest that lets `vgg16 --help` answer without loading a command. */
 
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bin, must, ROOT } from './steps.mjs';
 
@@ -14,4 +14,12 @@ must(bin('asc'), [
   'dist/images/pixels/resample/resample.wasm',
 ]);
 must(bin('oclif'), ['manifest']);
+sortManifest(join(ROOT, '.oclif.manifest.json'));
 writeFileSync(join(ROOT, 'dist', '.built'), '');
+
+/** oclif writes the commands in the order in which it has loaded them, which a busy machine changes. */
+function sortManifest(file) {
+  const manifest = JSON.parse(readFileSync(file, 'utf8'));
+  const commands = Object.fromEntries(Object.entries(manifest.commands).sort(([a], [b]) => (a < b ? -1 : 1)));
+  writeFileSync(file, JSON.stringify({ ...manifest, commands }, null, 2));
+}

@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunRecord } from '../../src/output/store/run-record.js';
-import { MINI, ODD, PHOTO_NAMES, PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
+import { CAT, MINI, ODD, PHOTO_NAMES, PHOTOS, place, readJson, temporaryFolder } from './helpers/folder.js';
 import { runClassify } from './helpers/host.js';
-import type { Result } from './helpers/program.js';
+import { PROGRAM, type Result, startProgram } from './helpers/program.js';
 import { csvRows, jsonRows } from './helpers/rows.js';
 
 /** Sound photographs and one that is cut off, in an order that is neither that of names nor of sizes. */
@@ -49,6 +49,21 @@ describe('classify writes CSV', () => {
     }
     const [first] = csvRows(result.stdout);
     expect(Number(first?.prob_1)).toBeGreaterThan(Number(first?.prob_2));
+  });
+
+  it.each([
+    ['/dev/stdout', '| cat'],
+    ['/dev/fd/1', '| cat'],
+    ['/dev/stdout', '> out.csv; cat out.csv'],
+    ['/dev/fd/3', '3>&1 | cat'],
+  ])('to the stream that %s names (%s)', async (output, end) => {
+    const command = `"$0" "$1" classify "$2" -m mini -q --format csv -o ${output} ${end}`;
+    const { stdout, stderr } = await startProgram('sh', ['-c', command, process.execPath, PROGRAM, CAT], {
+      cwd: temporaryFolder(),
+      input: '',
+    }).done;
+    expect(stderr).toBe('');
+    expect(csvRows(stdout)).toHaveLength(1);
   });
 
   it('with logits in place of probabilities, or after them', async () => {

@@ -2,8 +2,13 @@
 
 import { filled, group, toggle, value } from './values.js';
 
+/** Names of stdout in the file system (Linux: proc(5), stdout(3)). A file behind one is the shell's, not the tool's to replace. */
+const STDOUT_NAMES: ReadonlySet<string> = new Set(['/dev/stdout', '/dev/fd/1', '/proc/self/fd/1']);
+
+const parseOutput = filled('a file, or - for stdout');
+
 export const outputFlags = group('OUTPUT', {
-  output: value(filled('a file, or - for stdout'), {
+  output: value((text) => (STDOUT_NAMES.has(text) ? '-' : parseOutput(text)), {
     char: 'o',
     helpValue: 'FILE|-',
     default: '-',

@@ -32,7 +32,7 @@ export function modelListText(models: readonly ListedModel[], { bold, dim }: Sty
     `${exact ? '' : '~'}${(bytes / 1e6).toFixed(1)} MB`,
     percent(accuracy?.top1),
     percent(accuracy?.top5),
-    preset,
+    printable(preset),
     cached === null ? 'no' : 'yes',
   ]);
   const head = ['Name', 'Size', 'Top-1', 'Top-5', 'Preset', 'Here'].map(bold);

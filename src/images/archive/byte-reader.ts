@@ -8,6 +8,9 @@ import { chunksOf, type InputFile } from '../files/read.js';
 /** Output of the inflater in one piece, in bytes. */
 const INFLATED_BYTES = 64 * 1024;
 
+/** The same for what is damaged: less than a member of an archive, with its header, is lost. */
+const SMALL_BYTES = 512;
+
 const NOTHING = Buffer.alloc(0);
 
 /** Where a reader's bytes come from. */
@@ -106,12 +109,31 @@ export class ByteReader {
 }
 
 /**
- * Unpacks gzip. Data that breaks off just ends, for the tar inside knows its own end. Each piece is taken before the next
- * is made: an error then comes after the same bytes in every run, however slow the consumer is.
+ * Unpacks gzip. Data that breaks off just ends, for the tar inside knows its own end. Where it is damaged zlib keeps what
+ * it had made of the last piece to itself, which may be whole photos: they are unpacked again, in small pieces.
  */
 async function* gunzipped(handle: FileHandle): AsyncGenerator<Buffer> {
+  let given = 0;
+  try {
+    for await (const piece of inflated(handle, INFLATED_BYTES)) {
+      given += piece.length;
+      yield piece;
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code?.startsWith('Z_') !== true) throw error;
+    let seen = 0;
+    for await (const piece of inflated(handle, SMALL_BYTES)) {
+      const known = Math.min(Math.max(given - seen, 0), piece.length);
+      seen += piece.length;
+      if (known < piece.length) yield piece.subarray(known);
+    }
+  }
+}
+
+/** Each piece is taken before the next is made: an error comes after the same bytes in every run, however slow the consumer is. */
+async function* inflated(handle: FileHandle, pieceBytes: number): AsyncGenerator<Buffer> {
   const options: ZlibOptions & { readonly readableHighWaterMark: number } = {
-    chunkSize: INFLATED_BYTES,
+    chunkSize: pieceBytes,
     finishFlush: constants.Z_SYNC_FLUSH,
     readableHighWaterMark: 1,
   };

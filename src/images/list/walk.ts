@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path/posix';
 import fastGlob from 'fast-glob';
 import { hideLineEnds, showLineEnds, toBuffer } from '../files/byte-strings.js';
 import { isHiddenName, isSystemName, systemNamesIn } from '../files/hidden.js';
+import { MAX_GLOB_BYTES } from './exclude.js';
 import type { PassedOver } from './passed-over.js';
 
 export interface WalkOptions {
@@ -58,7 +59,7 @@ export async function walk(options: WalkOptions, passedOver: PassedOver): Promis
 
 /** Whether an argument that names nothing can be meant as a glob. */
 export function isGlob(argument: string): boolean {
-  return fastGlob.isDynamicPattern(argument);
+  return argument.length <= MAX_GLOB_BYTES && fastGlob.isDynamicPattern(argument);
 }
 
 /** The path with every link resolved, or the path itself where that fails. */

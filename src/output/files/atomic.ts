@@ -1,19 +1,29 @@
 /** Files that are complete or absent: written under another name, synced to disk, then renamed in one step. */
 
 import { randomBytes } from 'node:crypto';
-import { link, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, link, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ExitCode, RunError } from '../../errors.js';
 import { outputFailed } from '../sink.js';
 import { isNameTaken } from './exists.js';
 import { sameBytes } from './pieces.js';
 
+/** Who may read and write the file at `path`: whatever replaces it is to be as private. `undefined` where there is none. */
+export async function permissionsOf(path: string): Promise<number | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() === true ? found.mode & 0o777 : undefined;
+}
+
 /**
  * Gives the partial file the output's name; without `force` it never replaces what another attempt has published. Throws
  * the system's own error where it refuses, ENOENT where the partial file is gone.
  */
 export async function publish(partial: string, path: string, force: boolean): Promise<void> {
-  if (force) return rename(partial, path);
+  if (force) {
+    const mode = await permissionsOf(path);
+    if (mode !== undefined) await chmod(partial, mode);
+    return rename(partial, path);
+  }
   try {
     await link(partial, path);
   } catch (error) {

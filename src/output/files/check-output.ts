@@ -2,7 +2,7 @@
 
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { ExitCode, RunError, usageError } from '../../errors.js';
 import { reasonOf } from '../sink.js';
 import { refuseFolderName, resolveOutput } from './links.js';
@@ -14,7 +14,7 @@ import { tryOutput } from './trial.js';
  */
 export async function checkOutput(file: string, { force }: { readonly force: boolean }): Promise<void> {
   await refuseFolderName(file);
-  const path = await resolveOutput(file);
+  const path = await outputPath(file);
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     if (error.code === 'ENOTDIR') return undefined;
@@ -46,4 +46,10 @@ export async function checkOutput(file: string, { force }: { readonly force: boo
     );
   });
   if (isFile) await tryOutput(path, found);
+}
+
+/** A pipe that a name in /dev/fd leads to has no path of its own: it keeps the name. */
+async function outputPath(file: string): Promise<string> {
+  const found = await stat(file).catch(() => undefined);
+  return found === undefined || found.isFile() || found.isDirectory() ? await resolveOutput(file) : resolve(file);
 }

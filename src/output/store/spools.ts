@@ -1,6 +1,7 @@
 /** The growing files of one attempt. */
 
 import type { FileHandle } from 'node:fs/promises';
+import { ExitCode, RunError } from '../../errors.js';
 import { exists } from '../files/exists.js';
 import { copyTo } from '../files/pieces.js';
 
@@ -19,6 +20,21 @@ export interface OpenSpools {
 
 export function allOf({ text, arrays, journal }: OpenSpools): readonly Spool[] {
   return [text, ...arrays, journal];
+}
+
+/**
+ * Rejects where somebody has changed the length of a file that is being written: what is appended to it would not be whole
+ * rows. Times say nothing, because the clocks of network disks differ.
+ */
+export async function expectUntouched(spools: OpenSpools): Promise<void> {
+  for (const { path, handle, bytes } of allOf(spools)) {
+    const { size } = await handle.stat();
+    if (size === bytes) continue;
+    throw new RunError('OUTPUT_FAILED', `Expected ${path} to have ${bytes} bytes but somebody has made it ${size}.`, {
+      exitCode: ExitCode.Unexpected,
+      hint: 'Type the same command with --resume: rows that are still whole are kept, the others computed again.',
+    });
+  }
 }
 
 export async function append(spool: Spool, bytes: Buffer): Promise<void> {

@@ -12,6 +12,7 @@ import { ExitCode, RunError, usageError } from '../../errors.js';
 import { blankRow } from '../arrays/blank.js';
 import { npyHeader } from '../arrays/npy.js';
 import type { ArraySpec } from '../arrays/spec.js';
+import { permissionsOf } from '../files/atomic.js';
 import { exists } from '../files/exists.js';
 import { outputFailed, writingReason } from '../sink.js';
 import {
@@ -26,7 +27,7 @@ import {
 import { attemptFiles, finalsOf, type Layout } from './layout.js';
 import { publishAttempt } from './publishing.js';
 import type { EarlierRow } from './source.js';
-import { allOf, append, type OpenSpools, restore, type Spool, writeAt } from './spools.js';
+import { allOf, append, expectUntouched, type OpenSpools, restore, type Spool, writeAt } from './spools.js';
 
 /** One row as it is stored: computed now, or taken from an earlier attempt. */
 export type StoreRow = { readonly path: string; readonly index: number } & (
@@ -118,6 +119,7 @@ export class Store {
     try {
       const end: JournalEnd = { rows: this.#rows, failed: this.#failed, list };
       await append(spools.journal, Buffer.from(journalLine({ end })));
+      await expectUntouched(spools);
       for (const { handle } of allOf(spools)) await handle.sync();
       this.#isWhole = true;
       const textStart = Buffer.byteLength(this.#options.head);
@@ -223,6 +225,7 @@ export class Store {
   async #write(rows: readonly Whole[]): Promise<void> {
     const { layout } = this.#options;
     const spools = await this.#open();
+    await expectUntouched(spools);
     const before = allOf(spools).map((spool) => [spool, spool.bytes] as const);
     try {
       await append(spools.text, Buffer.concat(rows.map(({ text }) => text)));
@@ -256,9 +259,10 @@ export class Store {
     const { layout, settings, shard, head } = this.#options;
     const names = attemptFiles(layout, this.#attempt);
     const opened: Spool[] = [];
+    const mode = await permissionsOf(layout.target);
     const create = async (path: string): Promise<Spool> => {
       try {
-        const spool = { path, handle: await open(path, 'wx+'), bytes: 0 };
+        const spool = { path, handle: await open(path, 'wx+', mode), bytes: 0 };
         opened.push(spool);
         return spool;
       } catch (error) {

@@ -171,6 +171,26 @@ describe('archives', () => {
   });
 });
 
+describe('a packed archive that is damaged', () => {
+  const MANY = Array.from({ length: 40 }, (_, i) => ({ name: `${i + 10}.jpg`, body: `${i}`.repeat(3000) }));
+  const packed = gzipSync(tar(...MANY));
+  const flipped = (at: number) => Buffer.from(packed.map((byte, i) => (i === packed.length + at ? byte ^ 1 : byte)));
+
+  test.each([
+    ['by a wrong sum at its end', flipped(-8)],
+    ['by a wrong length at its end', flipped(-1)],
+    ['by what follows its end', Buffer.concat([packed, Buffer.from('junk')])],
+  ])('%s gives all of its images, and a row for itself', async (_name, bytes) => {
+    const entries = await collect({ inputs: [write('x.tar.gz', bytes)] });
+    expect(entries.map(({ path: shown }) => shown)).toEqual([
+      ...MANY.map(({ name }) => `x.tar.gz/${name}`),
+      'x.tar.gz',
+    ]);
+    expect(entries.at(-1)?.failure?.code).toBe('DECODE_FAILED');
+    expect(entries[39]?.member?.content.toString()).toBe(MANY[39]?.body);
+  });
+});
+
 describe('what is no archive is a row under its own name', () => {
   test.each([
     ['a JPEG', Buffer.concat([Buffer.from([0xff, 0xd8, 0xff]), Buffer.alloc(2000, 7)]), 'UNSUPPORTED_FORMAT', 'JPEG'],

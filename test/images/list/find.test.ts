@@ -216,6 +216,12 @@ describe('exclude', () => {
     expect(await shown({ exclude: [glob] })).toEqual(expected);
   });
 
+  test('refuses a glob that is too long to be one, and takes such an argument for a path', async () => {
+    const glob = `${'?'.repeat(50_000)}*`;
+    await expect(shown({ exclude: [glob] })).rejects.toMatchObject({ code: 'USAGE', exitCode: 2 });
+    await expect(shown({ inputs: [glob] })).rejects.toMatchObject({ code: 'NO_INPUTS' });
+  });
+
   test('takes absolute globs, and applies to files named as arguments and in lists', async () => {
     const exclude = [`${root}/bad/**`];
     expect(await shown({ inputs: inside('bad', 'bad/b.jpg', 'a.jpg'), exclude })).toEqual(['a.jpg']);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -58,6 +58,13 @@ describe('publish', () => {
     await publish(at('a.partial'), at('a.csv'), true);
     expect(readdirSync(folder)).toEqual(['a.csv']);
     expect(read('a.csv')).toBe('mine\n');
+  });
+
+  it('leaves a file that it replaces as private as it was', async () => {
+    writeFileSync(at('a.csv'), 'old\n', { mode: 0o600 });
+    chmodSync(at('a.partial'), 0o644);
+    await publish(at('a.partial'), at('a.csv'), true);
+    expect(statSync(at('a.csv')).mode & 0o777).toBe(0o600);
   });
 
   it.each([false, true])('of a file that is gone is an error, whatever is there, with force %s', async (force) => {

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -237,6 +237,25 @@ describe.each(KINDS)('Store for %s', (kind) => {
     for (const name of readdirSync(folder)) rmSync(join(folder, name));
     expect(await store.abandon({ keep: true })).toBeDefined();
     await expectAgreement(kind, folder, [imageOf(0)]);
+  });
+
+  it.each([0, 100])('fails where somebody cuts its files to %i bytes, and --resume makes it whole', async (length) => {
+    const images = imagesOf(40);
+    const whole = newFolder();
+    await written(kind, whole, images);
+    const folder = newFolder();
+    const store = storeFor(kind, folder);
+    const rows = images.map((image, i) => computed(kind, image, i));
+    await store.append(rows.slice(0, 30));
+    const { files } = await attemptIn(kind, folder);
+    truncateSync(files.text, length);
+    const expected = { code: 'OUTPUT_FAILED', exitCode: 1, hint: expect.stringContaining('--resume') };
+    await expect(store.append(rows.slice(30))).rejects.toMatchObject(expected);
+    await expect(store.finish(listOf(images))).rejects.toMatchObject(expected);
+    await store.abandon({ keep: true });
+    buryWriters(folder);
+    await continued(kind, folder, images);
+    expect(contents(folder)).toEqual(contents(whole));
   });
 
   it('fails when its folder is gone', async () => {

@@ -168,13 +168,35 @@ function expectReadable(
   if (ignoredPlanes > 0 && compression === Compression.None) {
     throw unsupported(`${pixelsOf(samples)} in planes with ${ignoredPlanes} more`);
   }
-  if (!planar || count === 1) return;
+  if (!planar) return;
+  if (count === 1) {
+    if (compression === Compression.None && !isReadAsPlane(kind, samples, bigEndian)) {
+      throw unsupported(`uncompressed ${pixelsOf(samples)} with planar configuration 2`);
+    }
+    return;
+  }
   const isRead =
     (kind === 'cmyk' || (kind === 'rgb' && count === 3 + extra.length)) &&
     alpha !== 'premultiplied' &&
     extra.length <= 1 &&
     (bits === 8 || compression !== Compression.None);
   if (!isRead) throw unsupported(`${pixelsOf(samples)} in planes`);
+}
+
+/**
+ * Whether the only sample of a pixel is read where it is stored as a plane, without compression. Its bytes are the same as
+ * without planes, but Pillow (`_setup` of its plugin) unpacks them by the first letter of the raw mode in its table: `L;I`,
+ * which is white-is-zero, as `L`. That is right where the letter is all of the raw mode, or stands for the same samples. For
+ * 16 bits without a sign there is no such raw mode: Pillow refuses all of them instead of misreading them, so they are read.
+ */
+function isReadAsPlane(
+  kind: Colours['kind'],
+  { photometric, format, fillOrder, bits }: Samples,
+  bigEndian: boolean,
+): boolean {
+  if (bits === 16 && format === SampleFormat.Unsigned) return true;
+  if (fillOrder !== 1 || photometric === Photometric.WhiteIsZero) return false;
+  return bits === 8 || (bits === 1 && kind === 'grey') || (bits === 32 && !bigEndian);
 }
 
 /**

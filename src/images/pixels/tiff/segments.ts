@@ -22,8 +22,14 @@ const MAX_SEGMENTS = 4096;
 const MAX_EXPANSION = 2;
 const MAX_OVERHEAD = 65_536;
 
-/** libtiff fails where pixels are missing, and warns where all of them are there: old LZW, lines of a fax. */
-const LENIENT = { failOn: 'error' } as const;
+/** Of LZW, Deflate and PackBits libtiff only warns where all pixels are there: old LZW. */
+const BYTES_CODING = { failOn: 'error' } as const;
+
+/**
+ * Of a fax libtiff only warns where a line is too short or too long, and where the data end before the lines do; libvips then
+ * goes on as if they had been read. Whole faxes give no warning.
+ */
+const FAX_CODING = { failOn: 'warning' } as const;
 
 export interface Group {
   /** The first segment, and the one after the last. */
@@ -153,10 +159,20 @@ async function decodePlane(
     const segment = inside(file, grid.offsets[first + i] as number, grid.counts[first + i] as number);
     return segment.subarray(0, most);
   });
-  const coding = compression === Compression.Jpeg ? jpegCoding(layout, encoded, shape) : LENIENT;
+  const coding = codingOf(layout, encoded, shape);
   const stored = await decodeSegments(encoded, { ...shape, columns }, { ...layout, ...coding }, buffer);
   if (predictor !== shape.predictor) undoPredictor(stored, rowBytes, layout);
   return stored;
+}
+
+/** What the segments are decoded with that the file does not say. */
+function codingOf(
+  layout: TiffLayout,
+  segments: readonly Uint8Array[],
+  shape: Omit<ViewShape, 'columns'>,
+): Pick<Coding, 'failOn'> & Partial<Coding> {
+  if (layout.compression === Compression.Jpeg) return jpegCoding(layout, segments, shape);
+  return isCcitt(layout.compression) ? FAX_CODING : BYTES_CODING;
 }
 
 /**

@@ -23,6 +23,9 @@ describe('the pixels are Pillow’s', () => {
   });
 });
 
+/** Bytes at the end of a group 4 fax that hold no pixels (`EOFB` of ITU-T T.6), and a part of a byte. */
+const END_OF_FAX = 4;
+
 test.each(refused)('$name is refused by name', async ({ file, refused: words }) => {
   const error: unknown = await decode(file).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(ImageError);
@@ -68,6 +71,35 @@ describe('damage is an error, whatever part is wanted', () => {
       await expect(decodeTiff(file, layout, corner)).rejects.toThrow(/tiff2vips/);
     },
   );
+
+  const faxes = readable.filter(({ name }) => name.startsWith('bilevel as '));
+
+  test('there are faxes of all kinds', () => {
+    expect(faxes).toHaveLength(6);
+  });
+
+  test.each(faxes)('$name that ends too soon', async ({ file }) => {
+    const layout = readLayout(file);
+    const [count = 0] = layout.grid.counts;
+    for (let shorter = 1; shorter < count - END_OF_FAX; shorter += 1) {
+      const cut: TiffLayout = { ...layout, grid: { ...layout.grid, counts: [shorter] } };
+      await expect(decodeTiff(file, cut, corner), `${shorter} bytes`).rejects.toThrow();
+    }
+  });
+
+  test.each(faxes)('$name with lines that are longer than the picture is wide', async ({ file }) => {
+    const layout = readLayout(file);
+    const grid = { ...layout.grid, width: layout.width - 1 };
+    await expect(decodeTiff(file, { ...layout, width: layout.width - 1, grid }, corner)).rejects.toThrow();
+  });
+
+  test.each(faxes)('$name of which the second half is zeros', async ({ file }) => {
+    const layout = readLayout(file);
+    const [start = 0] = layout.grid.offsets;
+    const [count = 0] = layout.grid.counts;
+    const damaged = Buffer.from(file).fill(0, start + (count >> 1), start + count);
+    await expect(decodeTiff(damaged, layout, corner)).rejects.toThrow();
+  });
 
   test('a tile of JPEG that ends too soon', async () => {
     const { file } = kindOf('ycbcr as jpeg, a tile');
