@@ -3,6 +3,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import './faults.e2e.test.js';
 import { done, folderOf, photo, products, safeRows } from './helpers/outputs.js';
 import { PROGRAM, start, startProgram, vgg16 } from './helpers/program.js';
 import { jsonRows } from './helpers/rows.js';

@@ -10,6 +10,7 @@ import { RunError } from '../../../src/errors.js';
 import { readWeightFile } from '../../../src/formats/open.js';
 import { type OpenOptions, openModel } from '../../../src/models/open.js';
 import { output } from '../../engine/reference.js';
+import { many } from '../../soak.js';
 import { eachFlip, failure, storedZip, temporaryFolder, write } from '../files.js';
 
 configureTensorFlow({ threads: 2 });
@@ -136,7 +137,7 @@ describe('files of Keras', () => {
 });
 
 /** Bytes changed in each file, one at a time; hdf5.test.ts changes more. */
-const FLIPS = 100;
+const FLIPS = many(100);
 
 /** A model, or an error of ours in one line. */
 async function survives(path: string): Promise<'opened' | 'refused'> {

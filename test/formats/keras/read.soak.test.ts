@@ -1,0 +1,3 @@
+/** All the damages of which `npm test` tries a few. */
+
+import './read.test.js';
