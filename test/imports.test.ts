@@ -114,8 +114,8 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   '@bokuweb/zstd-wasm': ['output'],
   'csv-stringify': ['output'],
   'csv-parse': ['models'],
-  hyparquet: ['output'],
-  'hyparquet-writer': ['output'],
+  'apache-arrow': ['output'],
+  'parquet-wasm': ['output'],
   'cli-table3': ['output'],
   'cli-progress': ['cli'],
 };

@@ -63,15 +63,15 @@ describe('the sources', () => {
 
   it('write to the terminal themselves only where that was looked at: test/e2e/terminal.e2e.test.ts runs each', () => {
     expect(writers.sort()).toEqual([
-      'cli/base-command.ts',
-      'cli/benchmark-compare.ts',
-      'cli/benchmark-output.ts',
-      'cli/print-json.ts',
-      'cli/pull-model.ts',
-      'cli/verify-model.ts',
-      'commands/doctor.ts',
-      'commands/model/inspect.ts',
-      'commands/model/list.ts',
+      'cli/benchmark/compare.ts',
+      'cli/benchmark/report/output.ts',
+      'cli/command/base-command.ts',
+      'cli/doctor.ts',
+      'cli/model/inspect.ts',
+      'cli/model/list.ts',
+      'cli/model/verify.ts',
+      'cli/run/download.ts',
+      'cli/terminal/print-json.ts',
     ]);
   });
 

@@ -16,7 +16,6 @@ import type { ClassifiedRow, FailedRow } from '../../../src/output/rows/records.
 import { readJournal } from '../../../src/output/store/journal.js';
 import { textLayout } from '../../../src/output/store/layout.js';
 import { lazyWriter, type RowWriter, storeWriter } from '../../../src/output/store/row-writer.js';
-import type { Machine } from '../../../src/output/store/run-record.js';
 import { Store } from '../../../src/output/store/store.js';
 import type { RunEvent } from '../../../src/services/pipeline/run.js';
 import { FAILED, OK } from '../../output/rows/rows.js';

@@ -2,7 +2,7 @@
 
 import { Readable } from 'node:stream';
 import { Errors, flush, run } from '@oclif/core';
-import { KNOWN_WEIGHTS } from '../../../dist/models/catalog/registry.js';
+import { KNOWN_WEIGHTS } from '../../../dist/models/catalog/published-weights.js';
 import { printable, printableLines } from '../../../dist/output/printable.js';
 
 const PROGRAM = new URL('../../../bin/run.js', import.meta.url).href;
