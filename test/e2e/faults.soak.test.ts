@@ -71,7 +71,7 @@ describe('images that vanish while the run goes on', () => {
 describe('a list', () => {
   it('of 200,000 names is listed by -n, and a share of it is computed', async () => {
     const HUGE = 200_000;
-    const folder = folderOf('lists', 12);
+    const folder = folderOf('huge-list', 12);
     const names = Array.from({ length: HUGE }, (_, i) => photo((i * 7) % 12));
     writeFileSync(join(folder, 'huge.txt'), `${names.join('\n')}\n`);
     const dry = await vgg16(['extract', '--files-from', 'huge.txt', '-n'], { cwd: folder });
