@@ -1,11 +1,18 @@
-/** Whether there is something at a path. */
+/** What there is under a path. Neither rejects: what cannot be looked at is not there. */
 
-import { access } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 
-/** A link counts as what it leads to; what cannot be looked at counts as nothing. */
-export function exists(path: string): Promise<boolean> {
-  return access(path).then(
+/** Whether there is something at the path, or where a link at the path leads to. */
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
     () => true,
+    () => false,
+  );
+}
+
+export async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
     () => false,
   );
 }

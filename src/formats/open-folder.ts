@@ -2,6 +2,7 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isFile } from '../exists.js';
 import { withFile } from './shared/random-access-file.js';
 import { SAVED_MODEL_FILE, TFJS_FILE } from './shared/signatures.js';
 import type { WeightFile } from './shared/weight-file.js';
@@ -13,8 +14,4 @@ export async function readModelFolder(path: string): Promise<WeightFile | undefi
     return await (await import('./savedmodel/read.js')).readSavedModel(path);
   if (!(await isFile(join(path, TFJS_FILE)))) return undefined;
   return await withFile(join(path, TFJS_FILE), (await import('./tfjs/read.js')).readTfjs);
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
 }

@@ -3,8 +3,8 @@
  * progress and talk to stderr, the record of the run beside the output. The same for every command that streams.
  */
 
-import { access } from 'node:fs/promises';
 import { ExitCode, RunError, usageError } from '../../errors.js';
+import { exists } from '../../exists.js';
 import type { ImageList } from '../../images/list/find.js';
 import type { FailedRow } from '../../output/rows/records.js';
 import type { RowWriter } from '../../output/store/row-writer.js';
@@ -283,11 +283,4 @@ async function recordOf<Row>(
     failure,
   };
   return runRecord(facts, context);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

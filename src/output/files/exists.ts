@@ -1,27 +1,12 @@
-/** What there is under a path. None of these rejects: what cannot be looked at is not there. */
+/** Names that are taken and folders that are there. None of these rejects: what cannot be looked at is not there. */
 
 import { lstat, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-
-/** Whether there is something at the path, or where a link at the path leads to. */
-export async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}
 
 /** Whether the name is taken, be it by a link that leads nowhere. */
 export async function isNameTaken(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,
-    () => false,
-  );
-}
-
-export async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
     () => false,
   );
 }

@@ -9,9 +9,9 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ExitCode, RunError } from '../../errors.js';
+import { exists } from '../../exists.js';
 import { NPY_HEADER_BYTES } from '../arrays/npy.js';
 import { publish, syncFolder } from '../files/atomic.js';
-import { exists } from '../files/exists.js';
 import { sameBytes } from '../files/pieces.js';
 import { reasonOf } from '../sink.js';
 import { readHeader } from './journal.js';

@@ -2,9 +2,9 @@
 
 import { stat } from 'node:fs/promises';
 import { RunError } from '../../errors.js';
+import { isFile } from '../../exists.js';
 import { NPY_HEADER_BYTES, readNpy } from '../arrays/npy.js';
 import { isSameSpec, rowBytes, type StoredRows } from '../arrays/spec.js';
-import { isFile } from '../files/exists.js';
 import type { Scratch } from '../files/scratch.js';
 import { outputFailed } from '../sink.js';
 import { type Journal, type JournalRow, rowHash } from './journal.js';

@@ -2,7 +2,7 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { ExitCode, RunError } from '../../errors.js';
-import { exists } from '../files/exists.js';
+import { exists } from '../../exists.js';
 import { copyTo } from '../files/pieces.js';
 
 /** A file that only grows; open for reading too, since somebody may delete its name. */

@@ -9,11 +9,11 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { ExitCode, RunError, usageError } from '../../errors.js';
+import { exists } from '../../exists.js';
 import { blankRow } from '../arrays/blank.js';
 import { npyHeader } from '../arrays/npy.js';
 import type { ArraySpec } from '../arrays/spec.js';
 import { permissionsOf } from '../files/atomic.js';
-import { exists } from '../files/exists.js';
 import { outputFailed, writingReason } from '../sink.js';
 import {
   JOURNAL_VERSION,
